@@ -15,11 +15,11 @@
 #define _unused_ __attribute__((unused))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)                                   \
-        ({                                          \
-                const typeof(a) min_a_ = (a);       \
-                const typeof(b) min_b_ = (b);       \
-                min_a_ < min_b_ ? min_a_ : min_b_;  \
+#define MIN(a, b)                                  \
+        ({                                         \
+                const typeof(a) min_a_ = (a);      \
+                const typeof(b) min_b_ = (b);      \
+                min_a_ < min_b_ ? min_a_ : min_b_; \
         })
 
 /* Hands ownership on: the local is empty afterwards, so its cleanup does nothing. */
@@ -33,10 +33,10 @@
 #define TAKE_FD(fd) TAKE(fd, -1)
 
 /* Defines NAMEp(), the cleanup function for a local `T *`, from the function that frees a T. */
-#define DEFINE_CLEANUP(T, name)                       \
-        static inline _unused_ void name##p(T **p)    \
-        {                                             \
-                if (*p) name(*p);                     \
+#define DEFINE_CLEANUP(T, name)                    \
+        static inline _unused_ void name##p(T **p) \
+        {                                          \
+                if (*p) name(*p);                  \
         }
 
 static inline _unused_ void freep(void *p)
@@ -46,7 +46,7 @@ static inline _unused_ void freep(void *p)
 #define cleanup_free _cleanup_(freep)
 
 /* For the rare result that nothing can be done about, with the reason beside it. */
-#define IGNORE_RESULT(expression)    \
-        do {                         \
-                if (expression) { }  \
+#define IGNORE_RESULT(expression)  \
+        do {                       \
+                if (expression) {} \
         } while (0)

@@ -43,15 +43,14 @@ static int le(Reader *r, size_t n, uint64_t *ret)
         return 0;
 }
 
-#define DEFINE_INT(name, type, order)                    \
-        int reader_##name(Reader *r, type *ret)          \
-        {                                                \
-                uint64_t v;                              \
-                                                         \
-                if (order(r, sizeof(type), &v) < 0)      \
-                        return -EBADMSG;                 \
-                *ret = (type)v;                          \
-                return 0;                                \
+#define DEFINE_INT(name, type, order)                                \
+        int reader_##name(Reader *r, type *ret)                      \
+        {                                                            \
+                uint64_t v;                                          \
+                                                                     \
+                if (order(r, sizeof(type), &v) < 0) return -EBADMSG; \
+                *ret = (type)v;                                      \
+                return 0;                                            \
         }
 
 DEFINE_INT(u8, uint8_t, be)

@@ -14,10 +14,8 @@ static const struct {
         const char *name;
         const char *openssl;
 } known[] = {
-        { HASH_SHA1, 20, "sha1", "SHA1" },
-        { HASH_SHA256, 32, "sha256", "SHA256" },
-        { HASH_SHA384, 48, "sha384", "SHA384" },
-        { HASH_SHA512, 64, "sha512", "SHA512" },
+        { HASH_SHA1, 20, "sha1", "SHA1" },       { HASH_SHA256, 32, "sha256", "SHA256" },
+        { HASH_SHA384, 48, "sha384", "SHA384" }, { HASH_SHA512, 64, "sha512", "SHA512" },
         { HASH_SM3_256, 32, "sm3_256", "SM3" },
 };
 

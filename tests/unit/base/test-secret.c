@@ -6,6 +6,16 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* The address sanitizer turns mlock() into a success that locks nothing. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LOCKS_NOTHING 1
+#endif
+#endif
+#ifndef LOCKS_NOTHING
+#define LOCKS_NOTHING 0
+#endif
+
 /* What the kernel says of the mapping that holds p: the VmFlags line of /proc/self/smaps. */
 static void vm_flags_of(const void *p, char *ret, size_t size)
 {
@@ -32,7 +42,8 @@ static void is_locked_and_kept_out_of_dumps_and_children(void)
 
         CHECK_OK(secret_new_random(32, &s));
         vm_flags_of(s->data, flags, sizeof(flags));
-        CHECK(strstr(flags, " lo") && strstr(flags, " dd") && strstr(flags, " wf"));
+        CHECK(LOCKS_NOTHING || strstr(flags, " lo"));
+        CHECK(strstr(flags, " dd") && strstr(flags, " wf"));
 }
 
 static void refuses_sizes_without_a_use(void)
