@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Two halves make a passphrase. */
+
+#include "base/secret.h"
+#include "unlock/token.h"
+
+enum { COMBINE_HALF_SIZE = 32, COMBINE_PASSPHRASE_SIZE = 32 };
+
+/* The LUKS2 passphrase of one volume: 32 raw bytes,
+ *   HKDF-SHA256(key = node half || cluster half, no salt,
+ *               info = length-prefixed ("halfkey volume key v1", volume id, role, node id)).
+ * The scheme's version is this program's, never the disk's. Each prefix is be32. The role is in it so that a
+ * genuine data volume put in root's place gets another passphrase. */
+_must_check_ int unlock_volume_passphrase(const Secret *node_half, const Secret *cluster_half,
+                                          const uint8_t volume_id[static TOKEN_VOLUME_ID_SIZE], const char *role,
+                                          const uint8_t node_id[static TOKEN_NODE_ID_SIZE], Secret **ret);
