@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The node's three keys: EK (who this TPM is), AK (what it signs with), SRK (what it seals under). */
+
+#include "base/macros.h"
+#include "base/secret.h"
+#include "tpm/object.h"
+#include "tpm/tpm.h"
+
+/* TCG "Registry of Reserved TPM 2.0 Handles and Localities": storage primary key; endorsement hierarchy. */
+#define TPM_HANDLE_SRK UINT32_C(0x81000001)
+#define TPM_HANDLE_AK UINT32_C(0x8101484b) /* 48 4b: "HK" */
+
+typedef enum TpmEkKind {
+        TPM_EK_ECC_P256, /* template L-2 */
+        TPM_EK_RSA_2048, /* template L-1 */
+} TpmEkKind;
+
+/* TCG EK Credential Profile 2.x: templates B.3.3 (L-1) and B.3.4 (L-2). */
+typedef struct TpmEk {
+        TpmEkKind kind;
+        TpmObject object;     /* handle 0: made anew from its template each time, which is deterministic */
+        uint8_t *certificate; /* DER as in NV, cut to its own length; NULL where there is none */
+        size_t certificate_size;
+        bool certificate_odd; /* NV held a header before it or bytes behind it, which are left out here */
+} TpmEk;
+
+/* The ECC EK if it has a certificate, else the RSA one if that has, else the ECC one without, or the RSA one on a
+ * TPM that cannot do P-256. Nobody has checked the certificate: that it belongs to this key is the verifier's to
+ * find. CreatePrimary: 50-250 ms ECC, 2-10 s RSA on hardware. TPM_E_AUTH where the endorsement hierarchy has a
+ * password. */
+_must_check_ int tpm_ek_read(Tpm *tpm, TpmEk *ret);
+void tpm_ek_deinit(TpmEk *ek);
+#define cleanup_ek _cleanup_(tpm_ek_deinit)
+
+/* What NV holds for a certificate: DER with perhaps the `10 01 00 len len` header of TPM 1.2 before it and filler
+ * behind it. *ret is a view of the DER alone, *ret_odd whether anything was left out. -EBADMSG where it is no
+ * DER SEQUENCE or does not fit. Sends nothing. */
+_must_check_ int tpm_certificate_trim(Bytes nv, Bytes *ret, bool *ret_odd);
+
+/* The attestation key: ECC P-256, restricted, ECDSA-SHA256, noDA (it has no password, and a locked-out TPM must
+ * still be able to attest), primary of the endorsement hierarchy from a template of our own: the same key every
+ * time, persisted at TPM_HANDLE_AK.
+ *
+ * Makes it (CreatePrimary), compares with what is persisted, and persists it if nothing is there: for enrolment
+ * and for when TPM_E_ABSENT said that it is gone; a caller that knows its Name then compares. TPM_E_OCCUPIED for
+ * another object at the handle, TPM_E_AUTH for hierarchies with a password. */
+_must_check_ int tpm_ak_ensure(Tpm *tpm, TpmObject *ret);
+
+/* The storage key: the standard ECC P-256 one at TPM_HANDLE_SRK. What is there is used if its attributes fit;
+ * where nothing is, it is made and persisted. TPM_E_OCCUPIED where it does not fit, TPM_E_AUTH as above. */
+_must_check_ int tpm_srk_ensure(Tpm *tpm, TpmObject *ret);
+
+/* TPM2_ActivateCredential (TPM 2.0 Part 3, 12.5; Part 1, 24): proves that ak and ek live in this TPM.
+ * `credential` is TPMS_ID_OBJECT (TPM2B_ID_OBJECT without its size), `secret` the encrypted seed without its size
+ * (RSA: OAEP block; ECC: TPMS_ECC_POINT). The EK's policy session is salted to the EK and encrypts the answer.
+ * TPM_E_BLOB where the credential is for another AK or EK, TPM_E_NAME where the EK made from the template is not
+ * this one. */
+_must_check_ int tpm_activate_credential(Tpm *tpm, const TpmObject *ak, const TpmEk *ek, Bytes credential,
+                                         Bytes secret, Secret **ret);
+
+/* size bytes (1..1024) from the TPM, to be mixed with the kernel's, never used alone. With an srk the answer is
+ * encrypted in a session salted to it; without (NULL) it crosses the bus in the clear. */
+_must_check_ int tpm_random(Tpm *tpm, const TpmObject *srk, size_t size, Secret **ret);
