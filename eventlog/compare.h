@@ -15,7 +15,7 @@ typedef enum EventlogDifferenceKind {
 typedef struct EventlogDifference {
         EventlogDifferenceKind kind;
         uint32_t pcr;
-        const Event *a, *b; /* NULL where that log has none */
+        const Event *a, *b;            /* NULL where that log has none */
         char text[EVENTLOG_TEXT_SIZE]; /* a sentence: PCR, event, what it is in both logs */
 } EventlogDifference;
 
@@ -26,11 +26,11 @@ _must_check_ int eventlog_compare(const EventLog *a, const EventLog *b, HashAlg 
                                   EventlogDifference *ret);
 
 typedef enum EventlogMismatchKind {
-        EVENTLOG_MISMATCH_UNKNOWN, /* no single event explains it */
-        EVENTLOG_MISMATCH_BEHIND,  /* the TPM holds what the events before `event` give */
-        EVENTLOG_MISMATCH_OMITTED, /* it holds what all but `event` give */
-        EVENTLOG_MISMATCH_DOUBLED, /* it holds what they give with `event` twice */
-        EVENTLOG_MISMATCH_DIGEST,  /* it holds what they give with the hash of `event`'s data as its digest */
+        EVENTLOG_MISMATCH_UNKNOWN,   /* no single event explains it */
+        EVENTLOG_MISMATCH_BEHIND,    /* the TPM holds what the events before `event` give */
+        EVENTLOG_MISMATCH_OMITTED,   /* it holds what all but `event` give */
+        EVENTLOG_MISMATCH_DOUBLED,   /* it holds what they give with `event` twice */
+        EVENTLOG_MISMATCH_DIGEST,    /* it holds what they give with the hash of `event`'s data as its digest */
         EVENTLOG_MISMATCH_NO_EVENTS, /* the log has none for this PCR */
         EVENTLOG_MISMATCH_NO_DIGEST, /* `event` has no digest of this bank, so the log cannot say */
 } EventlogMismatchKind;

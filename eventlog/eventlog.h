@@ -110,12 +110,12 @@ typedef enum EventlogQuirk {
 
 typedef struct Event {
         uint32_t index; /* its place in the log, the first record being 0 */
-        uint32_t pcr;   /* below EVENTLOG_PCRS; or UINT32_MAX, and then never extended */
+        uint32_t pcr;   /* below EVENTLOG_PCRS wherever eventlog_event_extends(); else whatever the log says */
         uint32_t type;
         uint32_t n_digests;
-        size_t offset;  /* of the record in the log */
-        size_t size;    /* of the record */
-        Bytes digests;  /* as in the log; read with eventlog_event_digest() */
+        size_t offset; /* of the record in the log */
+        size_t size;   /* of the record */
+        Bytes digests; /* as in the log; read with eventlog_event_digest() */
         Bytes data;
 } Event;
 
@@ -126,9 +126,9 @@ typedef struct EventLog {
         size_t n_banks;
         Event *events;
         size_t n_events;
-        uint64_t quirks;    /* bits EventlogQuirk */
-        size_t read;        /* bytes up to where the events (and a named padding) end */
-        bool faulty;        /* EVENTLOG_E_MALFORMED; the two below say where and why first */
+        uint64_t quirks; /* bits EventlogQuirk */
+        size_t read;     /* bytes up to where the events (and a named padding) end */
+        bool faulty;     /* EVENTLOG_E_MALFORMED; the two below say where and why first */
         size_t fault_offset;
         char fault[EVENTLOG_TEXT_SIZE];
 

@@ -15,7 +15,7 @@ typedef enum EventlogProof {
         EVENTLOG_PROOF_PARTIAL,    /* the digest is the hash of a part of it (a variable's value, not its name) */
         EVENTLOG_PROOF_UNKNOWABLE, /* a digest of something that is not in the log (an image, a file) */
         EVENTLOG_PROOF_CONTRADICTED, /* by its type the digest covers the data, and it does not */
-        EVENTLOG_PROOF_NONE,       /* not extended, or no digest in this bank */
+        EVENTLOG_PROOF_NONE,         /* not extended, or no digest in this bank */
 } EventlogProof;
 
 /* How the event's digest in this bank relates to its data. 0, or a failure of the hasher. */
