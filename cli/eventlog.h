@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the eventlog verbs share. */
+
+#include "cli/verb.h"
+#include "eventlog/replay.h"
+#include "json/value.h"
+
+#define EVENTLOG_DEFAULT_PATH "/sys/kernel/security/tpm0/binary_bios_measurements"
+
+/* A log and the bytes it views. */
+typedef struct LogFile {
+        const char *path;
+        uint8_t *data;
+        EventLog *log; /* NULL if not even its first record could be read */
+        int result;    /* of eventlog_parse, or of reading the file */
+} LogFile;
+
+/* Reads and parses path, or the kernel's log if it is NULL; says on stderr what is wrong, once. */
+void log_file_open(const char *path, LogFile *ret);
+void log_file_close(LogFile *f);
+#define cleanup_log_file _cleanup_(log_file_close)
+
+/* Replays the bank and says on stderr which PCRs it cannot give. */
+_must_check_ int log_file_replay(const LogFile *f, HashAlg bank, PcrValues *ret);
+/* The PCRs whose value the replay gives. */
+static inline uint32_t known_pcrs(const PcrValues *values)
+{
+        return values->extended & ~values->incomplete;
+}
+
+/* PCR values from a file: halfkey's own JSON ({"sha256": {"0": "hex"}}), or what tpm2_pcrread prints. */
+typedef struct PcrFile {
+        size_t n_banks;
+        PcrValues banks[EVENTLOG_BANKS_MAX]; /* `extended` marks those the file names */
+} PcrFile;
+
+/* -EBADMSG with a detail that names the place. */
+_must_check_ int pcr_file_parse(Bytes text, PcrFile *ret);
+_must_check_ int pcr_file_open(const char *path, PcrFile *ret);
