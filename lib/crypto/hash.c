@@ -24,14 +24,14 @@ struct Hasher {
         EVP_MD_CTX *context;
 };
 
-size_t hash_size(uint16_t alg)
+size_t hash_size(unsigned alg)
 {
         for (size_t i = 0; i < ARRAY_SIZE(known); i++)
                 if (known[i].alg == alg) return known[i].size;
         return 0;
 }
 
-const char *hash_name(uint16_t alg)
+const char *hash_name(unsigned alg)
 {
         for (size_t i = 0; i < ARRAY_SIZE(known); i++)
                 if (known[i].alg == alg) return known[i].name;

@@ -28,9 +28,9 @@ static inline Bytes digest_bytes(const Digest *d)
 }
 
 /* Bytes of a digest; 0 for an algorithm we do not know. */
-size_t hash_size(uint16_t alg);
+size_t hash_size(unsigned alg);
 /* "sha1", "sha256", "sha384", "sha512", "sm3_256"; NULL for an algorithm we do not know. */
-const char *hash_name(uint16_t alg);
+const char *hash_name(unsigned alg);
 /* The reverse; -EINVAL for another name. */
 _must_check_ int hash_from_name(const char *name, HashAlg *ret);
 

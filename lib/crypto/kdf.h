@@ -10,12 +10,18 @@
  * 1..8160 bytes; the input key is not empty. -EINVAL else. */
 _must_check_ int kdf_hkdf_sha256(Bytes ikm, Bytes salt, Bytes info, size_t size, Secret **ret);
 
-/* KDFa (TPM 2.0 Part 1, "KDFa()"; NIST SP 800-108 counter mode with HMAC). The label's NUL is added here.
- * `bits` is a multiple of 8, up to 2048. */
-_must_check_ int kdf_kdfa(HashAlg alg, Bytes key, const char *label, Bytes context_u, Bytes context_v, unsigned bits,
-                          Secret **ret);
+/* What the TPM's two functions take. The label's NUL is added by them. */
+typedef struct KdfTpm {
+        HashAlg alg;
+        Bytes key; /* KDFe: z, padded to the curve's size */
+        const char *label;
+        Bytes u, v; /* contextU and contextV; KDFe: both parties' x coordinates, padded likewise; may be empty */
+        unsigned bits; /* a multiple of 8, up to 2048 */
+} KdfTpm;
 
-/* KDFe (TPM 2.0 Part 1, "KDFe()"; NIST SP 800-56A concatenation): z and both parties' x coordinates are padded
- * to the curve's size by the caller. The label's NUL is added here. `bits` as above. */
-_must_check_ int kdf_kdfe(HashAlg alg, Bytes z, const char *label, Bytes party_u, Bytes party_v, unsigned bits,
-                          Secret **ret);
+/* KDFa (TPM 2.0 Part 1, "KDFa()"; NIST SP 800-108, counter mode with HMAC). -EINVAL for an empty key, an unknown
+ * algorithm or odd bits. */
+_must_check_ int kdf_kdfa(const KdfTpm *in, Secret **ret);
+
+/* KDFe (TPM 2.0 Part 1, "KDFe()"; NIST SP 800-56A, concatenation). Errors as above. */
+_must_check_ int kdf_kdfe(const KdfTpm *in, Secret **ret);
