@@ -98,5 +98,6 @@ _must_check_ int private_key_sign_ecdsa(const PrivateKey *k, HashAlg alg, Bytes 
 _must_check_ int private_key_sign_ecdsa_raw(const PrivateKey *k, HashAlg alg, Bytes digest, uint8_t *ret,
                                             size_t *ret_size);
 /* The other ends of public_key_encrypt_oaep and public_key_agree. -EBADMSG where it does not open. */
-_must_check_ int private_key_decrypt_oaep(const PrivateKey *k, HashAlg alg, Bytes label, Bytes cipher, Secret **ret);
+_must_check_ int private_key_decrypt_oaep(const PrivateKey *k, HashAlg alg, Bytes label, Bytes cipher,
+                                          Secret **ret);
 _must_check_ int private_key_agree(const PrivateKey *k, const PublicKey *peer, Secret **ret_z);
