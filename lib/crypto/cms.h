@@ -9,7 +9,7 @@
 #include "crypto/key.h"
 
 enum {
-        CMS_MAX = 65536,        /* a message */
+        CMS_MAX = 65536, /* a message */
         CMS_RECIPIENTS_MAX = 16,
         CMS_CONTENT_MAX = 4096, /* recovery keys are under 100 bytes */
 };

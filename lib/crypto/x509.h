@@ -10,9 +10,9 @@
 #include "crypto/key.h"
 
 enum {
-        X509_MAX = 16384,     /* a certificate; EK certificates are about 1 kB, platform certificates up to 4 */
-        X509_NAME_MAX = 64,   /* common name (RFC 5280, ub-common-name) */
-        X509_SANS_MAX = 64,   /* addresses of a verifier */
+        X509_MAX = 16384,   /* a certificate; EK certificates are about 1 kB, platform certificates up to 4 */
+        X509_NAME_MAX = 64, /* common name (RFC 5280, ub-common-name) */
+        X509_SANS_MAX = 64, /* addresses of a verifier */
         X509_SUBJECT_MAX = 256,
 };
 
