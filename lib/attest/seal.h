@@ -17,7 +17,8 @@ _must_check_ int attest_policy_ref(const uint8_t node_id[static SHA256_SIZE], ui
 
 /* The policy after TPM2_PolicyAuthorize: the authPolicy of a sealed half. It depends on the policy key and the
  * policyRef alone, not on what was approved. */
-_must_check_ int attest_policy_authorize(const AttestName *policy_key, const uint8_t policy_ref[static SHA256_SIZE],
+_must_check_ int attest_policy_authorize(const AttestName *policy_key,
+                                         const uint8_t policy_ref[static SHA256_SIZE],
                                          uint8_t ret[static SHA256_SIZE]);
 
 /* One approval: the next boot state of one node and seal generation that the cluster's policy key signs. */

@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 /* The address sanitizer turns mlock() into a success that locks nothing. */
-#if defined(__has_feature)
+#if defined(__SANITIZE_ADDRESS__)
+#define LOCKS_NOTHING 1
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define LOCKS_NOTHING 1
 #endif
