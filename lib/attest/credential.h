@@ -26,7 +26,7 @@ typedef struct AttestCredential {
 
 /* Makes the challenge for an EK that attest_public_check_ek accepts (RSA 2048..4096, P-256, P-384; its nameAlg
  * and AES size are used): ATTEST_E_EK_* else. -EINVAL for a Name that is none. */
-_must_check_ int attest_credential_make(const TpmPublic *ek, const AttestName *ak_name,
+_must_check_ int attest_credential_make(const AttestPublic *ek, const AttestName *ak_name,
                                         const uint8_t secret[static ATTEST_SECRET_SIZE], AttestCredential *ret);
 
 /* HMAC-SHA256(secret, exporter). */

@@ -64,7 +64,7 @@ static inline Bytes attest_name_bytes(const AttestName *n)
 }
 
 /* A parsed TPMT_PUBLIC; it refers to nothing outside itself. Fields that the type lacks are zero. */
-typedef struct TpmPublic {
+typedef struct AttestPublic {
         uint16_t type; /* ATTEST_ALG_RSA, _ECC or _KEYEDHASH */
         uint16_t name_alg;
         uint32_t attributes;
@@ -85,41 +85,41 @@ typedef struct TpmPublic {
         uint8_t x[66], y[66];
         size_t encoded_size;
         uint8_t encoded[ATTEST_PUBLIC_MAX]; /* the bytes it was parsed from */
-} TpmPublic;
+} AttestPublic;
 
 /* Parses a TPMT_PUBLIC (no TPM2B size in front). -EBADMSG with a detail for bytes left over, a type, selector or
  * reserved attribute bit that is not known here, a size outside its bounds, a nameAlg that is no hash. */
-_must_check_ int attest_public_parse(Bytes tpmt_public, TpmPublic *ret);
+_must_check_ int attest_public_parse(Bytes tpmt_public, AttestPublic *ret);
 
-_must_check_ int attest_public_name(const TpmPublic *p, AttestName *ret);
+_must_check_ int attest_public_name(const AttestPublic *p, AttestName *ret);
 /* The same for a primary of the endorsement hierarchy as seen from outside: the Qualified Name of p under
  * TPM_RH_ENDORSEMENT (TPM 2.0 Part 1, "Qualified Name"). */
-_must_check_ int attest_public_qualified_name(const TpmPublic *p, AttestName *ret);
+_must_check_ int attest_public_qualified_name(const AttestPublic *p, AttestName *ret);
 
 /* The key itself. -EBADMSG for a KEYEDHASH, a size or curve key.h refuses, or a point off its curve. */
-_must_check_ int attest_public_key(const TpmPublic *p, PublicKey **ret);
+_must_check_ int attest_public_key(const AttestPublic *p, PublicKey **ret);
 /* Its DER SubjectPublicKeyInfo, the caller's to free. */
-_must_check_ int attest_public_spki(const TpmPublic *p, uint8_t **ret, size_t *ret_size);
+_must_check_ int attest_public_spki(const AttestPublic *p, uint8_t **ret, size_t *ret_size);
 /* SHA-256 of that: the node id, where p is the node's EK. */
-_must_check_ int attest_public_node_id(const TpmPublic *p, uint8_t ret[static SHA256_SIZE]);
+_must_check_ int attest_public_node_id(const AttestPublic *p, uint8_t ret[static SHA256_SIZE]);
 
 /* An attestation key: restricted and signing (so that it signs nothing that begins with TPM_GENERATED unless the
  * TPM made it), not decrypting, fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, with an explicit
  * scheme: ECDSA on P-256 or P-384, RSASSA or RSAPSS of 2048 bits or more, with SHA-256, SHA-384 or SHA-512.
  * ATTEST_E_AK_*: the first that fails. */
-_must_check_ int attest_public_check_ak(const TpmPublic *p);
+_must_check_ int attest_public_check_ak(const AttestPublic *p);
 
 /* An endorsement key of the TCG EK Credential Profile: template L-1, L-2, or of the high range H-1, H-2, H-3,
  * H-6, H-7 (RSA 2048, P-256, P-384, RSA 3072, RSA 4096). ATTEST_E_EK_*. */
-_must_check_ int attest_public_check_ek(const TpmPublic *p);
+_must_check_ int attest_public_check_ek(const AttestPublic *p);
 
 /* A storage root key: restricted, decrypting, not signing, fixedTPM, fixedParent, sensitiveDataOrigin,
  * userWithAuth, noDA, AES-CFB of 128 bits or more; P-256, P-384, or RSA of 2048 bits or more (TCG Provisioning
  * Guidance 7.5.1). ATTEST_E_SRK_*. */
-_must_check_ int attest_public_check_srk(const TpmPublic *p);
+_must_check_ int attest_public_check_srk(const AttestPublic *p);
 
 /* The one TPMT_PUBLIC of the cluster's RSA-2048 policy key that node and verifier both use, from its SPKI:
  * nameAlg SHA-256, attributes sign and userWithAuth, no policy, no symmetric, RSASSA with SHA-256, 2048 bits,
  * exponent 0 (the wire's 65537). The node gives exactly these bytes to TPM2_LoadExternal, so the Name in
  * PolicyAuthorize is the same on both sides. -EBADMSG for another kind of key. */
-_must_check_ int attest_public_policy_key(Bytes spki, TpmPublic *ret);
+_must_check_ int attest_public_policy_key(Bytes spki, AttestPublic *ret);

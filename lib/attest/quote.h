@@ -41,7 +41,7 @@ typedef struct AttestQuote {
 /* `quote` is a TPMS_ATTEST and `signature` a TPMT_SIGNATURE, neither with a size in front.
  * ATTEST_E_AK_*, ATTEST_E_SIGNATURE_FORM, _SIGNATURE_SCHEME (not the AK's), _SIGNATURE, _MAGIC, _TYPE,
  * _EXTRA_DATA (compared in constant time), _FORM (anything else in the structure, bytes left over included). */
-_must_check_ int attest_quote_authenticate(Bytes quote, Bytes signature, const TpmPublic *ak,
+_must_check_ int attest_quote_authenticate(Bytes quote, Bytes signature, const AttestPublic *ak,
                                            const AttestExtra *expected, AttestQuote *ret);
 
 /* Exactly one selection, of this bank, with exactly these PCRs. ATTEST_E_SELECTION. */
@@ -53,9 +53,10 @@ _must_check_ int attest_quote_check_pcrs(const AttestQuote *q, const AttestPcrs 
 
 /* The AK is a primary of the endorsement hierarchy, which alone reports the true counters and firmware version.
  * ATTEST_E_HIERARCHY. */
-_must_check_ int attest_clock_check_hierarchy(const AttestClock *at, const TpmPublic *ak);
+_must_check_ int attest_clock_check_hierarchy(const AttestClock *at, const AttestPublic *ak);
 
 /* TPM2_Certify of `subject` by the AK (the SRK at Register): as above with type certify, and the certified Name
  * is the subject's: ATTEST_E_CERTIFIED_NAME. ret_at may be NULL. */
-_must_check_ int attest_certify_verify(Bytes certify, Bytes signature, const TpmPublic *ak,
-                                       const AttestExtra *expected, const TpmPublic *subject, AttestClock *ret_at);
+_must_check_ int attest_certify_verify(Bytes certify, Bytes signature, const AttestPublic *ak,
+                                       const AttestExtra *expected, const AttestPublic *subject,
+                                       AttestClock *ret_at);

@@ -43,4 +43,4 @@ _must_check_ int attest_approval_sign(const AttestApproval *a, const PrivateKey 
                                       size_t *ret_size);
 /* Before the TPM is asked: is the digest the approval's own, and did the policy key sign it?
  * ATTEST_E_APPROVAL_SIGNATURE. */
-_must_check_ int attest_approval_verify(const AttestApproval *a, const TpmPublic *policy_key, Bytes signature);
+_must_check_ int attest_approval_verify(const AttestApproval *a, const AttestPublic *policy_key, Bytes signature);
