@@ -21,12 +21,13 @@ def scaled(seconds):
 class Machine:
     """One power-on of a node. Disk, TPM and firmware variables live on after it."""
 
-    def __init__(self, folder, disk, tpm, memory_mib=1024, network=True, extra=()):
+    def __init__(self, folder, disk, tpm, memory_mib=1024, cpus=2, network=True, extra=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disk = disk
         self.tpm = tpm
         self.memory_mib = memory_mib
+        self.cpus = cpus
         self.network = network
         self.extra = list(extra)
         self.process = None
@@ -128,7 +129,7 @@ class Machine:
             shutil.copy(FIRMWARE / "OVMF_VARS_4M.fd", variables)
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
-            "-machine", f"q35,accel={accelerator()}", "-cpu", "max", "-smp", "1",
+            "-machine", f"q35,accel={accelerator()}", "-cpu", "max", "-smp", str(self.cpus),
             "-m", str(self.memory_mib),
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}/OVMF_CODE_4M.fd",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",

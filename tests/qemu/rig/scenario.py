@@ -10,7 +10,7 @@ import traceback
 
 from . import disk, host, image, machine, tpm
 
-CMDLINE = "console=ttyS0,115200 root=/dev/mapper/root rd.shell=0 rd.emergency=poweroff"
+CMDLINE = "console=ttyS0,115200 root=/dev/mapper/root rd.shell=0 rd.emergency=poweroff loglevel=4"
 
 
 class Failed(Exception):
@@ -39,13 +39,13 @@ class Scenario:
     def equal(self, got, wanted, text):
         self.check(got == wanted, text if got == wanted else f"{text}\n     wanted {wanted!r}\n     got    {got!r}")
 
-    def node(self, picture, cmdline=CMDLINE, name="node"):
+    def node(self, picture, cmdline=CMDLINE, name="node", banks="sha256"):
         """A node that was never switched on: its disk from an image, a TPM of its own."""
         folder = self.folder / name
         folder.mkdir()
         uki = disk.unified_kernel(picture, cmdline)
         return self.machine(folder, disk.make(folder / "disk.raw", picture.luks, uki),
-                            tpm.Tpm.create(folder / "tpm"))
+                            tpm.Tpm.create(folder / "tpm", banks))
 
     def clone(self, fixture, name="node"):
         """A node as a fixture's folder left it, switched off."""

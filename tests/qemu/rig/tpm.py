@@ -24,7 +24,7 @@ class Tpm:
         return self.folder / "swtpm.log"
 
     @classmethod
-    def create(cls, folder, banks="sha1,sha256"):
+    def create(cls, folder, banks="sha256"):
         """Manufacture a TPM: primary seeds, EK with certificate, PCR banks."""
         tpm = cls(folder)
         shutil.rmtree(tpm.folder, ignore_errors=True)
