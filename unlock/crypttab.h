@@ -25,24 +25,27 @@ typedef struct CrypttabEntry {
 typedef struct Crypttab {
         CrypttabEntry *entries;
         size_t n;
+        unsigned n_passed_over; /* lines that were not understood */
+        unsigned passed_over;   /* the first of them; 0: none */
 } Crypttab;
 
 void crypttab_deinit(Crypttab *t);
 #define cleanup_crypttab _cleanup_(crypttab_deinit)
 
-/* Parses a whole crypttab. Blank lines and comments ('#' first) are passed over; quoting as systemd reads it
- * is not undone: crypttab has none. -EBADMSG with the line number: NUL or control characters, a missing
- * source, a fifth field, a name with '/' or too long, the same name twice. */
+/* Parses a whole crypttab as systemd does: blank lines and comments ('#' first) are skipped, fields behind the
+ * fourth are ignored, there is no quoting. A line that systemd would refuse (no source, the same name twice)
+ * and one that could not be a volume (a name with '/' or control characters, or too long) is passed over and
+ * counted: a boot must not end on a line about something else. -EBADMSG for a NUL byte, -EMSGSIZE, -E2BIG. */
 _must_check_ int crypttab_parse(Bytes text, Crypttab *ret);
 
-/* What the kernel command line wants (rd.luks.* as an initrd reads them; luks.* are read too):
- *   rd.luks=0 or rd.luks.crypttab=0 switches; rd.luks.name=UUID=NAME; rd.luks.uuid=[luks-]UUID;
- *   rd.luks.key=[UUID=]FILE; rd.luks.options=[UUID=]OPTIONS
- * One entry a UUID; without rd.luks.name the name is "luks-UUID". Double quotes are undone. Malformed values
- * are passed over as systemd does, since a boot must not end on a foreign word; never in doubt about ours. */
+/* What the kernel command line wants; rd.luks.* and luks.* alike, as in an initrd, '-' and '_' being equal:
+ *   luks=BOOL luks.crypttab=BOOL luks.name=UUID=NAME luks.uuid=[luks-]UUID
+ *   luks.key=[UUID=]FILE luks.options=[UUID=]OPTIONS
+ * One entry a UUID that .uuid or .name named; without .name it is called "luks-UUID". Quotes are undone.
+ * Malformed values are passed over, as systemd does. */
 typedef struct CrypttabKernel {
-        bool enabled;       /* rd.luks */
-        bool read_crypttab; /* rd.luks.crypttab */
+        bool enabled;       /* luks */
+        bool read_crypttab; /* luks.crypttab */
         Crypttab volumes;
 } CrypttabKernel;
 
@@ -51,9 +54,10 @@ void crypttab_kernel_deinit(CrypttabKernel *k);
 
 _must_check_ int crypttab_parse_kernel(Bytes command_line, CrypttabKernel *ret);
 
-/* crypttab's entries in effect, as systemd merges the two: where rd.luks.uuid or rd.luks.name name volumes,
- * only those crypttab entries whose UUID is among them, under the name given there; each UUID of the command
- * line without a crypttab line becomes an entry. ret is a copy. */
+/* The entries in effect, merged as systemd-cryptsetup-generator does: where the command line names volumes,
+ * only those lines of crypttab whose UUID (in the source, or in a name "luks-UUID") is among them, under
+ * crypttab's name, with options of the command line where it has some; and each volume of the command line
+ * that no line was about. luks=0: nothing; luks.crypttab=0: only the command line's. *ret is a copy. */
 _must_check_ int crypttab_merge(const Crypttab *file, const CrypttabKernel *kernel, Crypttab *ret);
 
 /* The UUID in a source ("UUID=x", "/dev/disk/by-uuid/x"), lower case, into ret; -ENOENT for other sources. */

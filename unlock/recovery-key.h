@@ -20,7 +20,7 @@ enum {
 
 enum {
         RECOVERY_KEY_E_NOT_ONE = 1, /* does not look like a recovery key: some other passphrase */
-        RECOVERY_KEY_E_TYPO = 2,    /* looks like one, but letters are wrong or missing; the detail says how many */
+        RECOVERY_KEY_E_TYPO = 2, /* looks like one, but letters are wrong or missing; the detail says how many */
 };
 
 /* A new key as its canonical text of RECOVERY_KEY_TEXT_SIZE bytes. */

@@ -24,16 +24,16 @@ enum {
         TOKEN_VERSION = 1,
         TOKEN_VOLUME_ID_SIZE = 16,
         TOKEN_NODE_ID_SIZE = 32,
-        TOKEN_POLICY_SIZE = 32,      /* a SHA-256 policy digest, whatever the bank */
-        TOKEN_ROLE_MAX = 31,         /* characters: a-z, 0-9, '-' */
-        TOKEN_NAME_MAX = 2 + 64,     /* TPM2B_NAME: algorithm and digest */
-        TOKEN_PUBLIC_MAX = 512,      /* TPMT_PUBLIC of an ECC or RSA-2048 object */
-        TOKEN_PRIVATE_MAX = 512,     /* TPM2B_PRIVATE of 32 sealed bytes: about 160 */
-        TOKEN_POLICY_KEY_MAX = 600,  /* SPKI of RSA-4096: 550 */
-        TOKEN_SIGNATURE_MAX = 512,   /* RSA-4096 */
-        TOKEN_TICKET_MAX = 128,      /* TPMT_TK_VERIFIED: 8 and an HMAC */
+        TOKEN_POLICY_SIZE = 32,     /* a SHA-256 policy digest, whatever the bank */
+        TOKEN_ROLE_MAX = 64,        /* characters: a-z, 0-9, and "-_.:"; "root", "swap", "data:NAME" */
+        TOKEN_NAME_MAX = 2 + 64,    /* TPM2B_NAME: algorithm and digest */
+        TOKEN_PUBLIC_MAX = 512,     /* TPMT_PUBLIC of an ECC or RSA-2048 object */
+        TOKEN_PRIVATE_MAX = 512,    /* TPM2B_PRIVATE of 32 sealed bytes: about 160 */
+        TOKEN_POLICY_KEY_MAX = 600, /* SPKI of RSA-4096: 550 */
+        TOKEN_SIGNATURE_MAX = 512,  /* RSA-4096 */
+        TOKEN_TICKET_MAX = 128,     /* TPMT_TK_VERIFIED: 8 and an HMAC */
         TOKEN_APPROVALS_MAX = 8,
-        TOKEN_KEYSLOT_MAX = 31,      /* LUKS2 has 32 keyslots */
+        TOKEN_KEYSLOT_MAX = 31, /* LUKS2 has 32 keyslots */
         TOKEN_KEYSLOT_NONE = -1,
         /* The whole JSON area of a default LUKS2 header is 12 KiB, keyslots included. */
         TOKEN_JSON_MAX = 10240,
@@ -95,7 +95,8 @@ _must_check_ int token_print(const Token *t, char **ret);
 _must_check_ int token_validate(const Token *t);
 
 /* Adds an approval in front; one for the same policy is replaced, the oldest beyond the limit falls off. */
-_must_check_ int token_add_approval(Token *t, const uint8_t policy[static TOKEN_POLICY_SIZE], Bytes signature, Bytes ticket);
+_must_check_ int token_add_approval(Token *t, const uint8_t policy[static TOKEN_POLICY_SIZE], Bytes signature,
+                                    Bytes ticket);
 
 /* "Hash of the token as used": SHA-256 over the length-prefixed encoding (be32 length, bytes) of
  *   "halfkey token v1", keyslot (be32), recovery keyslot (be32, 0xffffffff for none), volume id, role, node id,
