@@ -9,23 +9,28 @@
  *   segments  exactly one, "crypt", offset at or behind both header copies and the keyslots area and inside
  *             the device, size "dynamic", iv_tweak "0", no integrity, no flags, sector_size 512 or 4096,
  *             encryption aes-xts-plain64 (64- or 32-byte key)
- *   digests   exactly one, pbkdf2 with sha256/sha384/sha512, that binds the segment and our keyslot
+ *   digests   exactly one, pbkdf2 with sha256/sha384/sha512, that binds the segment and our keyslot (before
+ *             enrolment two more may bind nothing: what an interrupted start of a re-encryption leaves)
  *   keyslots  luks2 with luks1 AF of 4000 stripes, raw area inside the keyslots area and overlapping no other,
- *             encrypted with aes-xts-plain64; KDF bounds below
+ *             encrypted with aes-xts-plain64; KDF bounds below. A keyslot that is not to be tried may cost
+ *             what it likes
  *   tokens    any type but two of ours; each bounded
  *   config    json_size and keyslots_size of the binary header; flags of the list below; requirements none
  * While a re-encryption is in progress (requirement online-reencrypt-v2, HEADER_USE_INSTALLER only): up to
- * 3 digests, up to 6 crypt segments with backup flags, one reencrypt keyslot of mode "reencrypt". */
+ * 3 digests, up to 8 crypt segments, some of them with the flags of a re-encryption, and one keyslot of type
+ * "reencrypt", mode "reencrypt", direction "forward", area "checksum": what enrol_reencrypt() writes. */
 
 #include "base/macros.h"
 #include "base/reader.h"
 #include "crypto/hash.h"
 
 enum {
-        HEADER_JSON_MAX = 4 * 1024 * 1024, /* the largest JSON area the format knows */
-        HEADER_JSON_USED_MAX = 64 * 1024,  /* what we accept as text in it: 12 KiB is the default area */
+        HEADER_JSON_USED_MAX = 64 * 1024, /* what we accept as text in it: 12 KiB is the default area */
         HEADER_KEYSLOTS_MAX = 32,
         HEADER_TOKENS_MAX = 32,
+        HEADER_SEGMENTS_MAX = 8,
+        HEADER_DIGESTS_MAX = 3,
+        HEADER_AF_STRIPES = 4000, /* the only number that cryptsetup writes */
         HEADER_SALT_MAX = 64,
         /* Our own keyslot guards 256 random bits; a slow KDF buys nothing and is only a way to stall a boot. */
         HEADER_OWN_PBKDF2_MAX = 100000,
@@ -62,10 +67,11 @@ typedef enum HeaderKdf {
 
 typedef struct HeaderKeyslot {
         int number;
-        bool reencrypt;      /* the keyslot of a re-encryption in progress: opens nothing */
-        bool unbound;        /* no digest binds it to the segment */
-        uint32_t key_size;   /* bytes */
-        int priority;        /* 0 ignore, 1 normal, 2 prefer; 1 where absent */
+        bool reencrypt;    /* the keyslot of a re-encryption in progress: opens nothing */
+        bool bound;        /* the segment's digest binds it: it holds the volume key */
+        bool usable;       /* may be tried with a typed key: bound, its cost within HEADER_TYPED_* */
+        uint32_t key_size; /* bytes */
+        int priority;      /* 0 ignore, 1 normal, 2 prefer; 1 where absent */
         uint64_t area_offset, area_size;
         char area_encryption[24];
         uint32_t area_key_size;
@@ -117,7 +123,8 @@ enum {
         HEADER_FLAG_NO_WRITE_WORKQUEUE = 1 << 4,
 };
 
-/* 0; HEADER_E_REFUSED with the detail; -EBADMSG where the text is no JSON. *ret is written on 0 only. */
+/* 0; HEADER_E_REFUSED with JSON path and value as detail (also for text that is no JSON); -ENOMEM. *ret is
+ * written on 0 only. */
 _must_check_ int header_check(Bytes json, const HeaderFacts *facts, HeaderUse use, Header *ret);
 /* NULL where there is none of that number. */
 const HeaderKeyslot *header_keyslot(const Header *h, int number);

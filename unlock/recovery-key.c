@@ -16,6 +16,7 @@
 enum {
         GROUP = 8,
         CHECK_SIZE = 2,
+        LETTERS_OF_SYSTEMD = 2 * RECOVERY_KEY_SIZE,
         /* Typed text this long that is nearly all modhex is a recovery key with an error in it. */
         LETTERS_LIKELY_MIN = 60,
         LETTERS_LIKELY_MAX = 80,
@@ -124,7 +125,7 @@ static int judge_counts(Typed n)
 
         if (n.letters == RECOVERY_KEY_LETTERS && n.foreign == 0) return 0;
         /* 64 letters and nothing else: a recovery key as systemd-cryptenroll makes them. */
-        if (n.letters == 2 * RECOVERY_KEY_SIZE && n.foreign == 0) return RECOVERY_KEY_E_NOT_ONE;
+        if (n.letters == LETTERS_OF_SYSTEMD && n.foreign == 0) return RECOVERY_KEY_E_NOT_ONE;
         if (sum < LETTERS_LIKELY_MIN || sum > LETTERS_LIKELY_MAX || n.foreign > FOREIGN_LIKELY_MAX)
                 return RECOVERY_KEY_E_NOT_ONE;
         if (n.foreign > 0)
