@@ -5,6 +5,7 @@
 
 #include "base/macros.h"
 #include "base/secret.h"
+#include "crypto/hash.h"
 #include "tpm/object.h"
 #include "tpm/tpm.h"
 
@@ -60,6 +61,8 @@ _must_check_ int tpm_srk_ensure(Tpm *tpm, TpmObject *ret);
 _must_check_ int tpm_activate_credential(Tpm *tpm, const TpmObject *ak, const TpmEk *ek, Bytes credential,
                                          Bytes secret, Secret **ret);
 
-/* size bytes (1..1024) from the TPM, to be mixed with the kernel's, never used alone. With an srk the answer is
- * encrypted in a session salted to it; without (NULL) it crosses the bus in the clear. */
+enum { TPM_RANDOM_MAX = 1024 };
+
+/* size bytes (1..TPM_RANDOM_MAX) from the TPM, to be mixed with the kernel's, never used alone. With an srk the
+ * answer is encrypted in a session salted to it; without (NULL) it crosses the bus in the clear. */
 _must_check_ int tpm_random(Tpm *tpm, const TpmObject *srk, size_t size, Secret **ret);

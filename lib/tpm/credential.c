@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Credential activation, and random bytes: the two answers besides Unseal's that are secret. */
+
+#include "tpm/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* TPM_E_BLOB for whatever the TPM says of the credential's contents: which of its checks failed is nobody's
+ * business. */
+static int activation_failed(Tpm *tpm, TSS2_RC rc)
+{
+        switch (tpm_rc_code(rc)) {
+        case TPM2_RC_INTEGRITY:
+        case TPM2_RC_VALUE:
+        case TPM2_RC_SIZE:
+        case TPM2_RC_INSUFFICIENT:
+        case TPM2_RC_ECC_POINT:
+                return error_set(TPM_E_BLOB, "the credential is not for this EK and AK (code 0x%03x)", rc);
+        default: return tpm_fail(tpm, "ActivateCredential", rc);
+        }
+}
+
+static int ek_use(Tpm *tpm, const TpmEk *ek, ESYS_TR *ret)
+{
+        TpmObject made;
+        int r;
+
+        r = tpm_ek_make(tpm, ek->kind, ret, &made);
+        if (r != 0) return r;
+        return tpm_object_check_name(&made, tpm_name_bytes(&ek->object.name));
+}
+
+/* The EK wants PolicySecret(endorsement); salted to the EK itself, which is what is being proven. */
+static int ek_session(Tpm *tpm, ESYS_TR ek, TpmSession *ret)
+{
+        TSS2_RC rc;
+        int r;
+
+        r = tpm_session_start(tpm, ek, TPM2_SE_POLICY, TPMA_SESSION_ENCRYPT, ret);
+        if (r != 0) return r;
+        rc = Esys_PolicySecret(tpm->esys, ESYS_TR_RH_ENDORSEMENT, ret->resource, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                               ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
+        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(tpm, "PolicySecret", rc);
+}
+
+static int secret_take(Tpm *tpm, TPM2B_DIGEST *answer, Secret **ret)
+{
+        const int r = answer->size == 0 ? -ENODATA : secret_new_copy(BYTES(answer->buffer, answer->size), ret);
+
+        secret_wipe(answer, sizeof(*answer));
+        tpm_wipe_answer(tpm);
+        return r;
+}
+
+static int activate(Tpm *tpm, ESYS_TR ak, ESYS_TR ek, const TPM2B_ID_OBJECT *credential,
+                    const TPM2B_ENCRYPTED_SECRET *secret, Secret **ret)
+{
+        cleanup_esys TPM2B_DIGEST *answer = NULL;
+        TpmSession session;
+        TSS2_RC rc;
+        int r;
+
+        r = ek_session(tpm, ek, &session);
+        if (r != 0) return r;
+        rc = Esys_ActivateCredential(tpm->esys, ak, ek, ESYS_TR_PASSWORD, session.resource, ESYS_TR_NONE,
+                                     credential, secret, &answer);
+        if (rc != TSS2_RC_SUCCESS) return activation_failed(tpm, rc);
+        tpm_session_used(tpm, &session);
+        return secret_take(tpm, answer, ret);
+}
+
+int tpm_activate_credential(Tpm *tpm, const TpmObject *ak, const TpmEk *ek, Bytes credential, Bytes secret,
+                            Secret **ret)
+{
+        cleanup_scope TpmScope scope = { 0 };
+        TPM2B_ID_OBJECT id = { .size = (uint16_t)credential.size };
+        TPM2B_ENCRYPTED_SECRET seed = { .size = (uint16_t)secret.size };
+        ESYS_TR ak_key, ek_key;
+        int r;
+
+        if (credential.size > sizeof(id.credential) || secret.size > sizeof(seed.secret))
+                return error_set(TPM_E_BLOB, "the credential is too long for any TPM");
+        memcpy(id.credential, credential.data, credential.size);
+        memcpy(seed.secret, secret.data, secret.size);
+        r = tpm_scope_begin(tpm, &scope);
+        if (r < 0) return r;
+        r = ek_use(tpm, ek, &ek_key);
+        if (r != 0) return error_prefix(r, "endorsement key");
+        r = tpm_object_use(tpm, ak, &ak_key);
+        if (r != 0) return r;
+        return activate(tpm, ak_key, ek_key, &id, &seed, ret);
+}
+
+/* ---- random ---- */
+
+static int random_session(Tpm *tpm, const TpmObject *srk, TpmSession *ret)
+{
+        ESYS_TR key;
+        int r;
+
+        *ret = (TpmSession){ .resource = ESYS_TR_NONE };
+        if (!srk) return 0;
+        r = tpm_object_use(tpm, srk, &key);
+        if (r != 0) return r;
+        return tpm_session_start(tpm, key, TPM2_SE_HMAC, TPMA_SESSION_ENCRYPT | TPMA_SESSION_CONTINUESESSION, ret);
+}
+
+/* At most as many bytes as the TPM's largest digest come at once. */
+static int random_some(Tpm *tpm, ESYS_TR session, uint8_t *to, size_t wanted, size_t *ret)
+{
+        const uint16_t ask = (uint16_t)MIN(wanted, (size_t)SHA256_SIZE);
+        cleanup_esys TPM2B_DIGEST *answer = NULL;
+        TSS2_RC rc;
+
+        rc = Esys_GetRandom(tpm->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ask, &answer);
+        if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "GetRandom", rc);
+        const size_t got = answer->size;
+        if (got > 0 && got <= ask) memcpy(to, answer->buffer, got);
+        secret_wipe(answer, sizeof(*answer));
+        tpm_wipe_answer(tpm);
+        if (got == 0 || got > ask) return error_set(-EIO, "TPM GetRandom: %zu bytes instead of %u", got, ask);
+        *ret = got;
+        return 0;
+}
+
+int tpm_random(Tpm *tpm, const TpmObject *srk, size_t size, Secret **ret)
+{
+        cleanup_scope TpmScope scope = { 0 };
+        cleanup_secret Secret *secret = NULL;
+        TpmSession session;
+        size_t got = 0;
+        int r;
+
+        if (size == 0 || size > TPM_RANDOM_MAX) return -EINVAL;
+        r = tpm_scope_begin(tpm, &scope);
+        if (r < 0) return r;
+        r = secret_new(size, &secret);
+        if (r < 0) return r;
+        r = random_session(tpm, srk, &session);
+        if (r != 0) return r;
+        for (size_t at = 0; at < size; at += got) {
+                r = random_some(tpm, session.resource, secret->data + at, size - at, &got);
+                if (r != 0) return r;
+        }
+        *ret = TAKE_PTR(secret);
+        return 0;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Sealing: TPM2_Create of a KEYEDHASH object without a scheme (TPM 2.0 Part 1, 27.7). */
+
+#include "tpm/seal.h"
+#include "tpm/internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+        /* userWithAuth clear: the policy is the only way in. */
+        SEALED_ATTRIBUTES = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_ADMINWITHPOLICY |
+                            TPMA_OBJECT_NODA,
+};
+
+static TPM2B_PUBLIC sealed_template(Bytes policy)
+{
+        TPM2B_PUBLIC t = {
+                .publicArea = {
+                        .type = TPM2_ALG_KEYEDHASH,
+                        .nameAlg = TPM2_ALG_SHA256,
+                        .objectAttributes = SEALED_ATTRIBUTES,
+                        .authPolicy.size = SHA256_SIZE,
+                        .parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
+                },
+        };
+
+        memcpy(t.publicArea.authPolicy.buffer, policy.data, SHA256_SIZE);
+        return t;
+}
+
+static void sensitive_wipe(TPM2B_SENSITIVE_CREATE *s)
+{
+        secret_wipe(s, sizeof(*s));
+}
+
+/* ESYS keeps a copy of what is to be sealed, for sending it again. Another Create, which has no parent and is
+ * refused before anything is sent, puts zeros there. */
+static void forget_sensitive(Tpm *tpm, const TPM2B_PUBLIC *template)
+{
+        static const TPM2B_SENSITIVE_CREATE zeros = { 0 };
+        static const TPM2B_DATA no_data = { 0 };
+        static const TPML_PCR_SELECTION no_pcrs = { 0 };
+        const ESYS_TR nobody = 0x7fffffff;
+
+        if (Esys_Create_Async(tpm->esys, nobody, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &zeros, template,
+                              &no_data, &no_pcrs) == TSS2_RC_SUCCESS)
+                tpm->broken = true; /* never: but then ESYS waits for an answer */
+        tpm_wipe_answer(tpm);
+}
+
+static int sealed_take(const TPM2B_PRIVATE *private_area, const TPM2B_PUBLIC *public_area, TpmSealed *ret)
+{
+        TpmSealed sealed = { .private_size = private_area->size };
+        int r;
+
+        if (private_area->size > sizeof(sealed.private_area))
+                return error_set(-EMSGSIZE, "the TPM made a sealed blob of %u bytes", private_area->size);
+        memcpy(sealed.private_area, private_area->buffer, private_area->size);
+        r = tpm_public_write(&public_area->publicArea, &sealed.public_area);
+        if (r < 0) return r;
+        *ret = sealed;
+        return 0;
+}
+
+/* One session does both: it authorises the SRK (empty password) and encrypts what goes in. */
+static int create(Tpm *tpm, ESYS_TR srk, const TPM2B_SENSITIVE_CREATE *sensitive, const TPM2B_PUBLIC *template,
+                  TpmSealed *ret)
+{
+        static const TPM2B_DATA no_data = { 0 };
+        static const TPML_PCR_SELECTION no_pcrs = { 0 };
+        cleanup_esys TPM2B_PRIVATE *private_area = NULL;
+        cleanup_esys TPM2B_PUBLIC *public_area = NULL;
+        TpmSession session;
+        TSS2_RC rc;
+        int r;
+
+        r = tpm_session_start(tpm, srk, TPM2_SE_HMAC, TPMA_SESSION_DECRYPT, &session);
+        if (r != 0) return r;
+        rc = Esys_Create(tpm->esys, srk, session.resource, ESYS_TR_NONE, ESYS_TR_NONE, sensitive, template,
+                         &no_data, &no_pcrs, &private_area, &public_area, NULL, NULL, NULL);
+        if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "Create", rc);
+        tpm_session_used(tpm, &session);
+        return sealed_take(private_area, public_area, ret);
+}
+
+static int seal(Tpm *tpm, const TpmObject *srk, Bytes policy, const Secret *data, TpmSealed *ret)
+{
+        cleanup_scope TpmScope scope = { 0 };
+        _cleanup_(sensitive_wipe) TPM2B_SENSITIVE_CREATE sensitive = { 0 };
+        const TPM2B_PUBLIC template = sealed_template(policy);
+        ESYS_TR key;
+        int r;
+
+        r = tpm_scope_begin(tpm, &scope);
+        if (r < 0) return r;
+        r = tpm_object_use(tpm, srk, &key);
+        if (r != 0) return r;
+        sensitive.sensitive.data.size = (uint16_t)data->size;
+        memcpy(sensitive.sensitive.data.buffer, data->data, data->size);
+        r = create(tpm, key, &sensitive, &template, ret);
+        forget_sensitive(tpm, &template);
+        return r;
+}
+
+int tpm_seal(Tpm *tpm, const TpmObject *srk, Bytes policy, const Secret *data, TpmSealed *ret)
+{
+        int r;
+
+        if (policy.size != SHA256_SIZE || data->size > TPM_SEAL_MAX) return -EINVAL;
+        r = seal(tpm, srk, policy, data, ret);
+        /* A salt for the pinned key opens under no other: the TPM then sees a wrong HMAC. */
+        if (r == TPM_E_AUTH || r == TPM_E_NAME || r == TPM_E_ABSENT || r == -EPROTO)
+                r = tpm_object_explain(tpm, srk, r);
+        return r == 0 ? 0 : error_prefix(r, "sealing");
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "tpm/swtpm.h"
+#include "base/fd.h"
+#include "base/writer.h"
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX = 4096, HEADER = 10, TEST_SECONDS = 50 };
+
+struct Rig {
+        char dir[64];
+        char tcti[64];
+        pid_t swtpm;
+        int socket; /* to swtpm */
+        int master; /* the device, from inside */
+        int slave;  /* kept open, so that the device stays when nobody else has it open */
+        int stop[2];
+        pthread_t thread;
+        pthread_mutex_t lock; /* of all below, and of socket */
+        Writer seen;
+        size_t commands;
+        uint32_t inject_code, inject_rc;
+        unsigned inject_skip, inject_times;
+};
+
+static uint32_t be32(const uint8_t *p)
+{
+        return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* ---- messages ---- */
+
+static bool read_n(int fd, uint8_t *to, size_t n)
+{
+        for (size_t at = 0; at < n;) {
+                const ssize_t k = read(fd, to + at, n - at);
+
+                if (k < 0 && errno == EINTR) continue;
+                if (k <= 0) return false;
+                at += (size_t)k;
+        }
+        return true;
+}
+
+/* A whole command or response: its size is in its header. 0 when the other end is gone. */
+static size_t message_read(int fd, uint8_t message[static MESSAGE_MAX])
+{
+        if (!read_n(fd, message, HEADER)) return 0;
+        const size_t size = be32(message + 2);
+        CHECK(size >= HEADER && size <= MESSAGE_MAX);
+        return read_n(fd, message + HEADER, size - HEADER) ? size : 0;
+}
+
+static size_t exchange(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX])
+{
+        if (send(rig->socket, command.data, command.size, MSG_NOSIGNAL) != (ssize_t)command.size) return 0;
+        return message_read(rig->socket, response);
+}
+
+static size_t error_make(uint32_t rc, uint8_t response[static MESSAGE_MAX])
+{
+        const uint8_t header[HEADER] = {
+                0x80,       0x01, 0, 0, 0, HEADER, (uint8_t)(rc >> 24), (uint8_t)(rc >> 16), (uint8_t)(rc >> 8),
+                (uint8_t)rc
+        };
+
+        memcpy(response, header, sizeof(header));
+        return sizeof(header);
+}
+
+static bool injected(Rig *rig, uint32_t code)
+{
+        if (rig->inject_times == 0 || code != rig->inject_code) return false;
+        if (rig->inject_skip > 0) {
+                rig->inject_skip--;
+                return false;
+        }
+        rig->inject_times--;
+        return true;
+}
+
+static size_t pass(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX])
+{
+        size_t size;
+
+        pthread_mutex_lock(&rig->lock);
+        rig->commands++;
+        writer_bytes(&rig->seen, command);
+        size = injected(rig, be32(command.data + 6)) ? error_make(rig->inject_rc, response)
+                                                     : exchange(rig, command, response);
+        writer_bytes(&rig->seen, BYTES(response, size));
+        pthread_mutex_unlock(&rig->lock);
+        return size;
+}
+
+static void *bridge(void *p)
+{
+        Rig *rig = p;
+        struct pollfd fds[] = { { .fd = rig->master, .events = POLLIN },
+                                { .fd = rig->stop[0], .events = POLLIN } };
+        uint8_t command[MESSAGE_MAX], response[MESSAGE_MAX];
+
+        for (;;) {
+                if (poll(fds, 2, -1) < 0 && errno == EINTR) continue;
+                if (fds[1].revents) return NULL;
+                size_t size = message_read(rig->master, command);
+                if (size > 0) size = pass(rig, BYTES(command, size), response);
+                if (size == 0) break;
+                CHECK(write(rig->master, response, size) == (ssize_t)size);
+        }
+        /* A hang-up is what a vanished device looks like. */
+        close(rig->slave);
+        close(rig->master);
+        rig->slave = rig->master = -1;
+        return NULL;
+}
+
+/* ---- swtpm ---- */
+
+static void swtpm_exec(const Rig *rig)
+{
+        char server[128], control[128], state[128];
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        snprintf(server, sizeof(server), "type=unixio,path=%s/tpm", rig->dir);
+        snprintf(control, sizeof(control), "type=unixio,path=%s/control", rig->dir);
+        snprintf(state, sizeof(state), "dir=%s/state", rig->dir);
+        execlp("swtpm", "swtpm", "socket", "--tpm2", "--server", server, "--ctrl", control, "--tpmstate", state,
+               "--flags", "not-need-init,startup-clear", NULL);
+        _exit(127);
+}
+
+static int swtpm_connect(const Rig *rig)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%.60s/tpm", rig->dir);
+        for (int i = 0; i < 1000; i++) {
+                if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) return fd;
+                usleep(10000);
+        }
+        fprintf(stderr, "swtpm does not answer\n");
+        exit(1);
+}
+
+static void swtpm_start(Rig *rig)
+{
+        rig->swtpm = fork();
+        CHECK(rig->swtpm >= 0);
+        if (rig->swtpm == 0) swtpm_exec(rig);
+        rig->socket = swtpm_connect(rig);
+}
+
+static void swtpm_stop(Rig *rig)
+{
+        char path[96];
+
+        kill(rig->swtpm, SIGKILL);
+        waitpid(rig->swtpm, NULL, 0);
+        close(rig->socket);
+        rig->socket = -1;
+        rig->swtpm = -1;
+        snprintf(path, sizeof(path), "%s/tpm", rig->dir);
+        unlink(path);
+        snprintf(path, sizeof(path), "%s/control", rig->dir);
+        unlink(path);
+}
+
+static void device_make(Rig *rig)
+{
+        struct termios raw;
+        const char *name;
+
+        rig->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        CHECK(rig->master >= 0 && grantpt(rig->master) == 0 && unlockpt(rig->master) == 0);
+        name = ptsname(rig->master);
+        CHECK(name);
+        rig->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        CHECK(rig->slave >= 0 && tcgetattr(rig->slave, &raw) == 0);
+        cfmakeraw(&raw);
+        CHECK(tcsetattr(rig->slave, TCSANOW, &raw) == 0);
+        snprintf(rig->tcti, sizeof(rig->tcti), "device:%s", name);
+}
+
+Rig *rig_new(void)
+{
+        Rig *rig = calloc(1, sizeof(*rig));
+        char state[96];
+
+        CHECK(rig);
+        alarm(TEST_SECONDS);
+        /* a session leader without a terminal, as under meson, gets ours for its own, and a hang-up with it */
+        signal(SIGHUP, SIG_IGN);
+        *rig = (Rig){ .dir = "/tmp/halfkey-swtpm-XXXXXX", .seen = WRITER_INIT(8 << 20) };
+        CHECK(mkdtemp(rig->dir));
+        snprintf(state, sizeof(state), "mkdir %s/state", rig->dir);
+        CHECK(system(state) == 0);
+        swtpm_start(rig);
+        device_make(rig);
+        CHECK(pthread_mutex_init(&rig->lock, NULL) == 0);
+        CHECK(pipe2(rig->stop, O_CLOEXEC) == 0);
+        CHECK(pthread_create(&rig->thread, NULL, bridge, rig) == 0);
+        return rig;
+}
+
+void rig_free(Rig *rig)
+{
+        char remove[96];
+
+        if (rig->swtpm > 0) swtpm_stop(rig);
+        CHECK(write(rig->stop[1], "", 1) == 1);
+        pthread_join(rig->thread, NULL);
+        fd_close(rig->slave);
+        fd_close(rig->master);
+        close(rig->stop[0]);
+        close(rig->stop[1]);
+        writer_deinit(&rig->seen);
+        snprintf(remove, sizeof(remove), "rm -rf %s", rig->dir);
+        CHECK(system(remove) == 0);
+        free(rig);
+        alarm(0);
+}
+
+void rig_power_cut(Rig *rig)
+{
+        pthread_mutex_lock(&rig->lock);
+        swtpm_stop(rig);
+        swtpm_start(rig);
+        pthread_mutex_unlock(&rig->lock);
+}
+
+void rig_kill(Rig *rig)
+{
+        pthread_mutex_lock(&rig->lock);
+        swtpm_stop(rig);
+        pthread_mutex_unlock(&rig->lock);
+}
+
+const char *rig_tcti(const Rig *rig)
+{
+        return rig->tcti;
+}
+
+const char *rig_dir(const Rig *rig)
+{
+        return rig->dir;
+}
+
+/* ---- what passed ---- */
+
+size_t rig_commands(Rig *rig)
+{
+        pthread_mutex_lock(&rig->lock);
+        const size_t n = rig->commands;
+        pthread_mutex_unlock(&rig->lock);
+        return n;
+}
+
+bool rig_saw(Rig *rig, Bytes needle)
+{
+        Bytes seen;
+
+        pthread_mutex_lock(&rig->lock);
+        CHECK_OK(writer_finish(&rig->seen, &seen));
+        const bool found = memmem(seen.data, seen.size, needle.data, needle.size) != NULL;
+        pthread_mutex_unlock(&rig->lock);
+        return found;
+}
+
+void rig_forget(Rig *rig)
+{
+        pthread_mutex_lock(&rig->lock);
+        rig->seen.size = 0;
+        rig->commands = 0;
+        pthread_mutex_unlock(&rig->lock);
+}
+
+void rig_inject(Rig *rig, uint32_t code, unsigned skip, unsigned times, uint32_t rc)
+{
+        pthread_mutex_lock(&rig->lock);
+        rig->inject_code = code;
+        rig->inject_skip = skip;
+        rig->inject_times = times;
+        rig->inject_rc = rc;
+        pthread_mutex_unlock(&rig->lock);
+}
+
+/* ---- asking the TPM ---- */
+
+static size_t ask(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX])
+{
+        pthread_mutex_lock(&rig->lock);
+        const size_t size = exchange(rig, command, response);
+        pthread_mutex_unlock(&rig->lock);
+        CHECK(size >= HEADER && be32(response + 6) == 0);
+        return size;
+}
+
+/* TPM2_GetCapability(TPM_CAP_HANDLES) from this handle on; how many of its kind there are. */
+static size_t handles(Rig *rig, uint32_t first)
+{
+        uint8_t command[22], response[MESSAGE_MAX];
+        Writer w = WRITER_FIXED(command);
+
+        writer_be16(&w, 0x8001);
+        writer_be32(&w, sizeof(command));
+        writer_be32(&w, 0x17a);
+        writer_be32(&w, 1);
+        writer_be32(&w, first);
+        writer_be32(&w, 64);
+        CHECK(ask(rig, BYTES_ARRAY(command), response) >= HEADER + 9);
+        return be32(response + HEADER + 5);
+}
+
+size_t rig_loaded(Rig *rig)
+{
+        return handles(rig, 0x80000000) + handles(rig, 0x02000000);
+}
+
+void rig_extend(Rig *rig, unsigned pcr)
+{
+        uint8_t command[HEADER + 4 + 4 + 9 + 4 + 2 + 32] = { 0 }, response[MESSAGE_MAX];
+        Writer w = WRITER_FIXED(command);
+
+        writer_be16(&w, 0x8002);
+        writer_be32(&w, sizeof(command));
+        writer_be32(&w, 0x182);
+        writer_be32(&w, pcr);
+        writer_be32(&w, 9);
+        writer_be32(&w, 0x40000009); /* TPM_RS_PW */
+        writer_be16(&w, 0);
+        writer_u8(&w, 0);
+        writer_be16(&w, 0);
+        writer_be32(&w, 1);
+        writer_be16(&w, 0x000b);
+        ask(rig, BYTES_ARRAY(command), response);
+}
+
+/* ---- tools and files ---- */
+
+static _printf_(2, 0) int run(Rig *rig, const char *fmt, va_list args)
+{
+        char command[2048], wanted[1024];
+
+        vsnprintf(wanted, sizeof(wanted), fmt, args);
+        snprintf(command, sizeof(command),
+                 "cd %s && export TPM2TOOLS_TCTI=%s TSS2_LOG=all+NONE && { %s; } >out 2>&1", rig->dir, rig->tcti,
+                 wanted);
+        const int status = system(command);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int rig_try(Rig *rig, const char *fmt, ...)
+{
+        va_list args;
+
+        va_start(args, fmt);
+        const int r = run(rig, fmt, args);
+        va_end(args);
+        return r;
+}
+
+void rig_run(Rig *rig, const char *fmt, ...)
+{
+        va_list args;
+        char show[96];
+
+        va_start(args, fmt);
+        const int r = run(rig, fmt, args);
+        va_end(args);
+        if (r == 0) return;
+        snprintf(show, sizeof(show), "cat %s/out >&2", rig->dir);
+        IGNORE_RESULT(system(show));
+        fprintf(stderr, "failed: %s\n", fmt);
+        exit(1);
+}
+
+void rig_write(Rig *rig, const char *name, Bytes content)
+{
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/%s", rig->dir, name);
+        CHECK_OK(file_write_atomic(path, content, 0600));
+}
+
+Bytes rig_read(Rig *rig, const char *name)
+{
+        char path[128];
+        uint8_t *data;
+        size_t size;
+
+        snprintf(path, sizeof(path), "%s/%s", rig->dir, name);
+        CHECK_OK(file_read(path, 65536, &data, &size));
+        return BYTES(data, size);
+}
