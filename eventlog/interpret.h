@@ -30,14 +30,20 @@ const char *eventlog_proof_name(EventlogProof proof);
  * or an event that is not understood comes first; EVENTLOG_E_NOT_MEASURED. The detail names the event. */
 _must_check_ int eventlog_secure_boot(const EventLog *log, HashAlg bank, bool *ret_on);
 
-/* Whether the kernel command line was `text` (as in /proc/cmdline, without its newline): proven by
- * - PCR 9, EV_EVENT_TAG 0x8f3b22ed "LOADED_IMAGE::LoadOptions" of the kernel's EFI stub: digest of the load
- *   options in UTF-16LE with or without a final NUL; it is the first event of PCR 9 unless GRUB was there;
- * - PCR 8, GRUB's EV_IPL "kernel_cmdline: TEXT": digest of TEXT, to which the kernel's has BOOT_IMAGE= before;
- *   all strings of PCR 8 must be proven and every one that looks like a kernel line be this one;
- * - PCR 12, EV_IPL of systemd-boot and systemd-stub: digest of the UTF-16LE text with its NUL.
- * 0: proven, *ret_event is the event that does. EVENTLOG_E_CONTRADICTED: an event has another command line;
- * EVENTLOG_E_UNPROVEN: an event matches, but another one may be the true one; EVENTLOG_E_NOT_MEASURED. The
- * detail names the event. ret_event may be NULL. */
+/* Whether the kernel command line was `text` (as in /proc/cmdline; white space at both ends does not count).
+ * What proves it:
+ * - PCR 9: its first event has the digest of the text in UTF-16LE, with or without a NUL: the load options,
+ *   measured by the kernel's EFI stub before all else (EV_EVENT_TAG 0x8f3b22ed "LOADED_IMAGE::LoadOptions");
+ * - PCR 8: GRUB measured it. All events of PCR 8 are proven strings, and each that begins as a kernel line does
+ *   ('/' or '(') whatever its label, is the text, before which the kernel itself puts BOOT_IMAGE=;
+ * - PCR 12: systemd-boot or systemd-stub measured it as UTF-16LE with its NUL; only where PCR 9 has no events,
+ *   for any kernel that measures its load options would show them there.
+ * That PCR 8 is GRUB's and PCR 9 the kernel's is for the policy to see in PCR 4, which says what was loaded:
+ * software that runs later can append events, but not put one before those.
+ *
+ * 0: proven, *ret_event (may be NULL) is the event that does. EVENTLOG_E_CONTRADICTED: an event has another
+ * command line. EVENTLOG_E_UNPROVEN: an event matches, or is said to, but another one may be the true one.
+ * EVENTLOG_E_NOT_MEASURED. -EINVAL: the text is no UTF-8 or longer than a kernel takes. The detail names the
+ * event. */
 _must_check_ int eventlog_command_line_check(const EventLog *log, HashAlg bank, const char *text,
                                              const Event **ret_event);

@@ -7,3 +7,6 @@
 
 /* Whether the event is StartupLocality (PFP 10.4.5.3), and the locality it states. */
 bool eventlog_startup_locality(const Event *event, uint8_t *ret);
+
+/* The value a PCR had before its first event. */
+void eventlog_start_value(const EventLog *log, HashAlg bank, uint32_t pcr, uint8_t ret[static HASH_SIZE_MAX]);

@@ -39,14 +39,37 @@ static void start_pcr0(PcrValues *values, uint8_t locality)
         values->value[0][hash_size((uint16_t)values->bank) - 1] = locality;
 }
 
+/* An H-CRTM event says as much as a StartupLocality of 4 (PFP 2.3.4.1), before its own extend. */
+static bool sets_locality(const Event *event, uint8_t *ret)
+{
+        if (eventlog_startup_locality(event, ret)) return true;
+        if (event->type != EV_EFI_HCRTM_EVENT || event->pcr != 0) return false;
+        *ret = LOCALITY_HCRTM;
+        return true;
+}
+
+void eventlog_start_value(const EventLog *log, HashAlg bank, uint32_t pcr, uint8_t ret[static HASH_SIZE_MAX])
+{
+        PcrValues values;
+        bool extended = false;
+
+        start_values(bank, &values);
+        for (size_t i = 0; i < log->n_events && !extended && pcr == 0; i++) {
+                uint8_t locality;
+
+                if (sets_locality(&log->events[i], &locality)) start_pcr0(&values, locality);
+                extended = log->events[i].pcr == 0 && eventlog_event_extends(&log->events[i]);
+        }
+        memcpy(ret, values.value[pcr], HASH_SIZE_MAX);
+}
+
 static int replay_event(const EventLog *log, const Event *event, Hasher *hasher, PcrValues *values)
 {
-        uint8_t locality;
+        uint8_t locality = 0;
         Bytes digest;
 
-        if (eventlog_startup_locality(event, &locality)) start_pcr0(values, locality);
+        if (sets_locality(event, &locality)) start_pcr0(values, locality);
         if (!eventlog_event_extends(event)) return 0;
-        if (event->type == EV_EFI_HCRTM_EVENT && event->pcr == 0) start_pcr0(values, LOCALITY_HCRTM);
         if (eventlog_event_digest(log, event, values->bank, &digest) != 0) {
                 values->incomplete |= UINT32_C(1) << event->pcr;
                 return 0;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Inside eventlog/ only: UEFI_VARIABLE_DATA (PFP 1.06 section 10.2.6) and what variables mean. */
+
+#include "eventlog/eventlog.h"
+#include "eventlog/text.h"
+
+typedef struct Variable {
+        Bytes guid; /* 16 bytes */
+        Bytes name; /* UTF-16LE, no NUL */
+        Bytes value;
+        size_t trailing; /* bytes behind the value, which old shims have */
+} Variable;
+
+/* -EBADMSG where lengths do not fit the data. */
+_must_check_ int variable_parse(Bytes data, Variable *ret);
+/* Whether it is the EFI global variable of this (ASCII) name. */
+bool variable_is_global(const Variable *v, const char *name);
+/* "SecureBoot = on", "Boot0001 = debian: HD(...)", "dbx, 4,344 bytes". */
+void variable_describe(const Variable *v, Text *t);
+/* The name of a GUID everyone knows, or NULL. */
+const char *guid_known(Bytes guid);
