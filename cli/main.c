@@ -15,10 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
-extern const Verb verb_eventlog_replay;
+extern const Verb verb_eventlog_show, verb_eventlog_replay, verb_eventlog_verify;
 
 static const Verb *const verbs[] = {
+        &verb_eventlog_show,
         &verb_eventlog_replay,
+        &verb_eventlog_verify,
 };
 
 int cli_fail(int r, const char *subject)

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "cli/eventlog.h"
+
+#include "base/error.h"
+#include "base/writer.h"
+#include "eventlog/compare.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OUTPUT_MAX = 1 << 20 };
+
+extern const Verb verb_eventlog_verify;
+
+static void put_pcrs(Writer *out, uint32_t mask)
+{
+        const char *separator = "";
+
+        for (uint32_t pcr = 0; pcr < EVENTLOG_PCRS; pcr++) {
+                if (!(mask >> pcr & 1)) continue;
+                writer_format(out, "%s%" PRIu32, separator, pcr);
+                separator = " ";
+        }
+}
+
+static void put_line(Writer *out, const char *before, uint32_t mask, const char *after)
+{
+        if (mask == 0) return;
+        writer_text(out, before);
+        put_pcrs(out, mask);
+        writer_text(out, after);
+}
+
+/* Every PCR of the mask that differs, each with what explains it. */
+static int put_mismatches(const LogFile *f, const PcrValues *replayed, const PcrValues *actual, uint32_t mask,
+                          Writer *out)
+{
+        for (uint32_t pcr = 0; pcr < EVENTLOG_PCRS; pcr++) {
+                EventlogMismatch m;
+                int r;
+
+                if (!(mask >> pcr & 1)) continue;
+                r = eventlog_explain(f->log, replayed, actual, UINT32_C(1) << pcr, &m);
+                if (r < 0) return r;
+                if (r > 0) writer_format(out, "  %s\n", m.text);
+        }
+        return 0;
+}
+
+/* One bank; EXIT_YES, EXIT_NO, or EXIT_CANNOT where there was nothing to compare. */
+static int verify_bank(const LogFile *f, const PcrValues *actual, uint32_t wanted, Writer *out)
+{
+        const char *bank = hash_name((uint16_t)actual->bank);
+        PcrValues replayed;
+        EventlogMismatch m;
+        uint32_t mask;
+        int r;
+
+        r = log_file_replay(f, actual->bank, &replayed);
+        if (r > 0 || r == -EOPNOTSUPP) {
+                writer_format(out, "%s: not compared: %s\n", bank, error_detail(r));
+                return EXIT_CANNOT;
+        }
+        if (r < 0) return r;
+        mask = wanted ? wanted & actual->extended : known_pcrs(&replayed) & actual->extended;
+        if (mask == 0) {
+                writer_format(out, "%s: no PCR to compare\n", bank);
+                return EXIT_CANNOT;
+        }
+        r = eventlog_explain(f->log, &replayed, actual, mask, &m);
+        if (r < 0) return r;
+        writer_format(out, "%s: PCR ", bank);
+        put_pcrs(out, mask);
+        writer_text(out, r == 0 ? ": the log gives these values\n" : ": the log does not give these values\n");
+        if (r != 0 && put_mismatches(f, &replayed, actual, mask, out) < 0) return -EIO;
+        put_line(out, "  not compared, no event in the log: PCR ",
+                 wanted ? 0 : actual->extended & ~replayed.extended, "\n");
+        put_line(out, "  in the log, but no value to compare with: PCR ",
+                 (wanted ? wanted : replayed.extended) & ~actual->extended, "\n");
+        return r == 0 ? EXIT_YES : EXIT_NO;
+}
+
+/* No beats cannot tell, which beats yes; but a bank that only one side has is no reason for doubt while
+ * another one was compared. */
+static int verify(const LogFile *f, const PcrFile *pcrs, uint32_t wanted)
+{
+        Writer out = WRITER_INIT(OUTPUT_MAX);
+        bool yes = false, no = false, incomplete = false;
+
+        for (size_t i = 0; i < pcrs->n_banks; i++) {
+                const int r = verify_bank(f, &pcrs->banks[i], wanted, &out);
+
+                if (r < 0) {
+                        writer_deinit(&out);
+                        return cli_fail(r, f->path);
+                }
+                yes = yes || r == EXIT_YES;
+                no = no || r == EXIT_NO;
+                if (r != EXIT_CANNOT && (wanted & ~pcrs->banks[i].extended)) incomplete = true;
+        }
+        return cli_print(&out, no ? EXIT_NO : yes && !incomplete ? EXIT_YES : EXIT_CANNOT);
+}
+
+/* "0-7,9": a mask. */
+static int parse_pcrs(const char *text, uint32_t *ret)
+{
+        uint32_t mask = 0;
+        const char *p = text;
+
+        while (*p) {
+                char *end;
+                unsigned long first = strtoul(p, &end, 10), last = first;
+
+                if (*p < '0' || *p > '9') break;
+                if (*end == '-' && end[1] >= '0' && end[1] <= '9') last = strtoul(end + 1, &end, 10);
+                if (first > last || last >= EVENTLOG_PCRS) break;
+                for (unsigned long pcr = first; pcr <= last; pcr++) mask |= UINT32_C(1) << pcr;
+                if (!*end) {
+                        *ret = mask;
+                        return 0;
+                }
+                if (*end != ',') break;
+                p = end + 1;
+        }
+        return error_set(-EINVAL, "'%s' is no list of PCRs, such as 0-7,9", text);
+}
+
+static int run(int argc, char **argv)
+{
+        static const struct option options[] = {
+                { "pcrs", required_argument, NULL, 'p' },
+                { "only", required_argument, NULL, 'o' },
+                { NULL },
+        };
+        cleanup_log_file LogFile f = { 0 };
+        const char *pcrs_path = NULL;
+        uint32_t wanted = 0;
+        PcrFile pcrs;
+        int c, r = 0;
+
+        while ((c = getopt_long(argc, argv, "p:o:", options, NULL)) != -1) {
+                if (c == '?') return cli_usage(&verb_eventlog_verify, "wrong option");
+                if (c == 'p') pcrs_path = optarg;
+                if (c == 'o') r = parse_pcrs(optarg, &wanted);
+                if (r < 0) return cli_usage(&verb_eventlog_verify, "%s", error_detail(r));
+        }
+        if (argc - optind > 1) return cli_usage(&verb_eventlog_verify, "one log at a time");
+        if (!pcrs_path) return cli_usage(&verb_eventlog_verify, "values to compare with are needed: --pcrs FILE");
+        r = pcr_file_open(pcrs_path, &pcrs);
+        if (r < 0) {
+                fprintf(stderr, "halfkey: %s\n", error_detail(r)); /* names the file itself */
+                return EXIT_CANNOT;
+        }
+        log_file_open(argv[optind], &f);
+        if (f.result != 0) return EXIT_CANNOT;
+        return verify(&f, &pcrs, wanted);
+}
+
+const Verb verb_eventlog_verify = {
+        .words = "eventlog verify",
+        .arguments = "--pcrs FILE [--only LIST] [FILE]",
+        .summary = "Check that an event log leads to given PCR values",
+        .help = "Replays the log and compares. A log that leads to the values of the TPM is complete and\n"
+                "its digests are true; where it does not, the first PCR that differs is named with the\n"
+                "event that explains it, if one does. By default every PCR is compared that the log\n"
+                "extends and the file names, in every bank both have.\n"
+                "\n"
+                "  -p, --pcrs FILE  values: JSON as 'eventlog replay --format json' prints it, or what\n"
+                "                   tpm2_pcrread prints; - is standard input\n"
+                "  -o, --only LIST  compare exactly these PCRs, such as 0-7,9\n"
+                "\n"
+                "Exit codes: 0 the values are the log's, 1 they are not, 2 cannot tell.\n"
+                "\n"
+                "Example:\n"
+                "  tpm2_pcrread | halfkey eventlog verify --pcrs -\n",
+        .run = run,
+};
