@@ -49,6 +49,7 @@ typedef enum AttestOutcome {
         ATTEST_E_APPROVAL_NO_CAP,
         ATTEST_E_APPROVAL_CAP_SET,
         ATTEST_E_APPROVAL_PCR,
+        ATTEST_E_APPROVAL_BANK,
         ATTEST_E_APPROVAL_SIGNATURE,
         ATTEST_E_MAX,
 } AttestOutcome;
