@@ -33,7 +33,8 @@ _must_check_ int attest_approval_pcrs(HashAlg bank, Bytes pcr7, AttestPcrs *ret)
 
 /* Makes an approval of exactly `pcrs`. The one place where approvals are made, so the one that refuses: a mask
  * without the cap PCR (ATTEST_E_APPROVAL_NO_CAP), a cap that is not zero (ATTEST_E_APPROVAL_CAP_SET), PCRs that a
- * running system can reset, or no PCR beside the cap (ATTEST_E_APPROVAL_PCR). */
+ * running system can reset, or no PCR beside the cap (ATTEST_E_APPROVAL_PCR), and the SHA-1 bank
+ * (ATTEST_E_APPROVAL_BANK). */
 _must_check_ int attest_approval_make(const AttestPcrs *pcrs, const uint8_t node_id[static SHA256_SIZE],
                                       uint64_t generation, AttestApproval *ret);
 
