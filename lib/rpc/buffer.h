@@ -7,7 +7,7 @@
 
 typedef struct RpcBuffer {
         uint8_t *data;
-        size_t size;     /* bytes held */
+        size_t size; /* bytes held */
         size_t capacity;
 } RpcBuffer;
 
