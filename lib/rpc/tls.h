@@ -15,7 +15,7 @@
 #include "base/secret.h"
 
 enum {
-        RPC_PINS_MAX = 64,     /* a cluster pins a CA or two and their standbys */
+        RPC_PINS_MAX = 64, /* a cluster pins a CA or two and their standbys */
         RPC_EXPORTER_SIZE = 32,
 };
 
@@ -47,8 +47,8 @@ _must_check_ int rpc_tls_new_client(const RpcPin *pins, size_t n_pins, const Rpc
 
 /* With client_pins the server asks for a client certificate: none is accepted (the call's peer then has no
  * certificate, and the method decides), one that the pins do not allow ends the handshake. */
-_must_check_ int rpc_tls_new_server(
-        const RpcIdentity *identity, const RpcPin *client_pins, size_t n_client_pins, RpcTls **ret);
+_must_check_ int rpc_tls_new_server(const RpcIdentity *identity, const RpcPin *client_pins, size_t n_client_pins,
+                                    RpcTls **ret);
 
 RpcTls *rpc_tls_ref(RpcTls *tls);
 void rpc_tls_unref(RpcTls *tls);
