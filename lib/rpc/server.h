@@ -22,9 +22,9 @@ typedef struct RpcServerCall RpcServerCall;
  * with the one request once the client half-closed; `closed` too is called if set. Answers may be given in a
  * callback or later, until closed. */
 typedef struct RpcMethod {
-        const char *path;     /* "/package.Service/Method" */
-        size_t message_max;   /* largest request message; 0: 64 KiB */
-        unsigned call_ms;     /* longest a call may take, whatever the client says; 0: the server's call_ms */
+        const char *path;   /* "/package.Service/Method" */
+        size_t message_max; /* largest request message; 0: 64 KiB */
+        unsigned call_ms;   /* longest a call may take, whatever the client says; 0: the server's call_ms */
         void (*unary)(RpcServerCall *call, Bytes request, void *userdata);
         void (*open)(RpcServerCall *call, void *userdata);
         void (*message)(RpcServerCall *call, Bytes message, void *userdata); /* bytes wiped on return */
@@ -65,8 +65,8 @@ DEFINE_CLEANUP(RpcServer, rpc_server_free)
 
 /* address: "host:port" (numeric host), "[v6]:port"; port 0 picks one, see rpc_server_port(). `service` and
  * what it points to must outlive the server. */
-_must_check_ int rpc_server_listen_tls(
-        RpcServer *server, const char *address, RpcTls *tls, const RpcService *service);
+_must_check_ int rpc_server_listen_tls(RpcServer *server, const char *address, RpcTls *tls,
+                                       const RpcService *service);
 /* A listening socket, owned by the server from then on (also on failure). tls NULL: an AF_UNIX one. */
 _must_check_ int rpc_server_listen_fd(RpcServer *server, int fd, RpcTls *tls, const RpcService *service);
 /* A unix socket of mode 0600; a stale one at that path is replaced, a live one is -EADDRINUSE. */
@@ -81,8 +81,8 @@ void rpc_server_set_serving(RpcServer *server, bool serving);
 
 /* Accepts nothing more, tells every client (GOAWAY), lets open calls end for up to timeout_ms, then closes
  * what is left and calls done. */
-_must_check_ int rpc_server_drain(
-        RpcServer *server, unsigned timeout_ms, void (*done)(RpcServer *server, void *userdata), void *userdata);
+_must_check_ int rpc_server_drain(RpcServer *server, unsigned timeout_ms,
+                                  void (*done)(RpcServer *server, void *userdata), void *userdata);
 
 typedef struct RpcServerStats {
         uint64_t accepted;          /* connections taken from a listener */
@@ -114,7 +114,7 @@ typedef struct RpcPeer {
         bool local;          /* a unix socket: uid and pid are those of SO_PEERCRED */
         uid_t uid;
         pid_t pid;
-        Bytes certificate;   /* the client's leaf, DER, allowed by the listener's client pins; or empty */
+        Bytes certificate; /* the client's leaf, DER, allowed by the listener's client pins; or empty */
 } RpcPeer;
 /* Valid as long as the call. */
 const RpcPeer *rpc_server_call_peer(const RpcServerCall *call);
