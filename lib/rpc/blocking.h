@@ -33,10 +33,10 @@ _must_check_ int rpc_channel_exporter(const RpcChannel *channel, uint8_t ret[sta
  * connection or a missed deadline is a status too (UNAVAILABLE, DEADLINE_EXCEEDED). <0: the call could not be
  * made. message_max 0: RPC_MESSAGE_MAX. */
 _must_check_ int rpc_channel_unary(RpcChannel *channel, const char *path, Bytes request, unsigned deadline_ms,
-        RpcStatus *ret_status, RpcBuffer *ret_reply);
+                                   RpcStatus *ret_status, RpcBuffer *ret_reply);
 
-_must_check_ int rpc_stream_start(
-        RpcChannel *channel, const char *path, unsigned deadline_ms, size_t message_max, RpcStream **ret);
+_must_check_ int rpc_stream_start(RpcChannel *channel, const char *path, unsigned deadline_ms, size_t message_max,
+                                  RpcStream **ret);
 /* Queues and flushes as far as socket and window allow at once; never waits for the peer. The rest leaves
  * during later calls on the channel. */
 _must_check_ int rpc_stream_send(RpcStream *stream, Bytes message, bool last);

@@ -18,11 +18,11 @@ typedef struct RpcCall RpcCall;
 
 enum {
         RPC_ADDRESSES_MAX = 64,
-        RPC_STAGGER_MS = 250,          /* RFC 8305's connection attempt delay */
+        RPC_STAGGER_MS = 250, /* RFC 8305's connection attempt delay */
         RPC_CONNECT_MS = 10000,
-        RPC_CALL_MS = 60000,           /* where a call names no deadline */
-        RPC_MESSAGE_MAX = 4 << 20,     /* gRPC's usual cap for one message */
-        RPC_SEND_QUEUE_MAX = 8 << 20,  /* bytes one call may have waiting for window and socket */
+        RPC_CALL_MS = 60000,          /* where a call names no deadline */
+        RPC_MESSAGE_MAX = 4 << 20,    /* gRPC's usual cap for one message */
+        RPC_SEND_QUEUE_MAX = 8 << 20, /* bytes one call may have waiting for window and socket */
 };
 
 typedef struct RpcClientConfig {
@@ -76,7 +76,7 @@ typedef struct RpcCallHandler {
  * deadline_ms (0: RPC_CALL_MS) is told to the server and kept here. -ENOTCONN if there is no connection, or it
  * takes no more calls. */
 _must_check_ int rpc_call_start(RpcClient *client, const char *path, unsigned deadline_ms,
-        const RpcCallHandler *handler, void *userdata, RpcCall **ret);
+                                const RpcCallHandler *handler, void *userdata, RpcCall **ret);
 /* Queues one message (copied); `last` half-closes. -ENOBUFS above RPC_SEND_QUEUE_MAX, -ESHUTDOWN after last.
  * The bytes leave at the next turn of the loop. */
 _must_check_ int rpc_call_send(RpcCall *call, Bytes message, bool last);
