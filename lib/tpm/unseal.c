@@ -140,6 +140,9 @@ static int read_once(TpmUnseal *u, Secret **ret)
                 return error_set(TPM_E_NAME,
                                  "the TPM could not open the session's salt: it does not hold the storage "
                                  "key that is pinned");
+        if (tpm_rc_code(rc) == TPM2_RC_POLICY_FAIL && u->params.approval && u->params.mask_after == 0)
+                return error_set(TPM_E_SIGNATURE, "the approval is not for this seal, but for another node, "
+                                                  "generation or policy key");
         if (rc != TSS2_RC_SUCCESS) return tpm_fail(u->tpm, "Unseal", rc);
         u->session_used = true;
         tpm_session_used(u->tpm, &u->session);

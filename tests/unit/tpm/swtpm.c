@@ -34,6 +34,7 @@ struct Rig {
         size_t commands;
         uint32_t inject_code, inject_rc;
         unsigned inject_skip, inject_times;
+        uint32_t bend_code;
 };
 
 static uint32_t be32(const uint8_t *p)
@@ -92,15 +93,23 @@ static bool injected(Rig *rig, uint32_t code)
         return true;
 }
 
+static void bend(Rig *rig, uint32_t code, uint8_t *response, size_t size)
+{
+        if (code != rig->bend_code || size == 0) return;
+        rig->bend_code = 0;
+        response[size - 1] ^= 1;
+}
+
 static size_t pass(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX])
 {
+        const uint32_t code = be32(command.data + 6);
         size_t size;
 
         pthread_mutex_lock(&rig->lock);
         rig->commands++;
         writer_bytes(&rig->seen, command);
-        size = injected(rig, be32(command.data + 6)) ? error_make(rig->inject_rc, response)
-                                                     : exchange(rig, command, response);
+        size = injected(rig, code) ? error_make(rig->inject_rc, response) : exchange(rig, command, response);
+        bend(rig, code, response, size);
         writer_bytes(&rig->seen, BYTES(response, size));
         pthread_mutex_unlock(&rig->lock);
         return size;
@@ -196,6 +205,34 @@ static void device_make(Rig *rig)
         snprintf(rig->tcti, sizeof(rig->tcti), "device:%s", name);
 }
 
+/* A test that fails ends at once; its files go all the same. */
+static char live[8][64];
+
+static void live_remove(void)
+{
+        char remove[96];
+
+        for (size_t i = 0; i < ARRAY_SIZE(live); i++) {
+                if (!live[i][0]) continue;
+                snprintf(remove, sizeof(remove), "rm -rf %.63s", live[i]);
+                IGNORE_RESULT(system(remove));
+        }
+}
+
+static void live_set(const char *was, const char *is)
+{
+        static bool registered;
+
+        if (!registered) CHECK(atexit(live_remove) == 0);
+        registered = true;
+        for (size_t i = 0; i < ARRAY_SIZE(live); i++)
+                if (strcmp(live[i], was) == 0) {
+                        snprintf(live[i], sizeof(live[i]), "%s", is);
+                        return;
+                }
+        CHECK(false); /* more rigs at once than there is room for */
+}
+
 Rig *rig_new(void)
 {
         Rig *rig = calloc(1, sizeof(*rig));
@@ -207,6 +244,7 @@ Rig *rig_new(void)
         signal(SIGHUP, SIG_IGN);
         *rig = (Rig){ .dir = "/tmp/halfkey-swtpm-XXXXXX", .seen = WRITER_INIT(8 << 20) };
         CHECK(mkdtemp(rig->dir));
+        live_set("", rig->dir);
         snprintf(state, sizeof(state), "mkdir %s/state", rig->dir);
         CHECK(system(state) == 0);
         swtpm_start(rig);
@@ -231,6 +269,7 @@ void rig_free(Rig *rig)
         writer_deinit(&rig->seen);
         snprintf(remove, sizeof(remove), "rm -rf %s", rig->dir);
         CHECK(system(remove) == 0);
+        live_set(rig->dir, "");
         free(rig);
         alarm(0);
 }
@@ -296,6 +335,13 @@ void rig_inject(Rig *rig, uint32_t code, unsigned skip, unsigned times, uint32_t
         rig->inject_skip = skip;
         rig->inject_times = times;
         rig->inject_rc = rc;
+        pthread_mutex_unlock(&rig->lock);
+}
+
+void rig_bend(Rig *rig, uint32_t code)
+{
+        pthread_mutex_lock(&rig->lock);
+        rig->bend_code = code;
         pthread_mutex_unlock(&rig->lock);
 }
 

@@ -37,6 +37,9 @@ void rig_forget(Rig *rig);
  */
 void rig_inject(Rig *rig, uint32_t code, unsigned skip, unsigned times, uint32_t rc);
 
+/* The next answer to this command has its last bit turned over on the way. */
+void rig_bend(Rig *rig, uint32_t code);
+
 /* Asks the TPM: sessions and transient objects that are loaded. */
 size_t rig_loaded(Rig *rig);
 /* Extends a PCR of the SHA-256 bank, as another program would. */
