@@ -134,48 +134,54 @@ static int run(int argc, char **argv)
         static const struct option options[] = {
                 { "pcrs", required_argument, NULL, 'p' },
                 { "only", required_argument, NULL, 'o' },
+                { "tpm", required_argument, NULL, 't' },
                 { NULL },
         };
         cleanup_log_file LogFile f = { 0 };
-        const char *pcrs_path = NULL;
+        const char *pcrs_path = NULL, *tcti = NULL;
         uint32_t wanted = 0;
         PcrFile pcrs;
         int c, r = 0;
 
-        while ((c = getopt_long(argc, argv, "p:o:", options, NULL)) != -1) {
+        while ((c = getopt_long(argc, argv, "p:o:t:", options, NULL)) != -1) {
                 if (c == '?') return cli_usage(&verb_eventlog_verify, "wrong option");
                 if (c == 'p') pcrs_path = optarg;
+                if (c == 't') tcti = optarg;
                 if (c == 'o') r = parse_pcrs(optarg, &wanted);
                 if (r < 0) return cli_usage(&verb_eventlog_verify, "%s", error_detail(r));
         }
         if (argc - optind > 1) return cli_usage(&verb_eventlog_verify, "one log at a time");
-        if (!pcrs_path) return cli_usage(&verb_eventlog_verify, "values to compare with are needed: --pcrs FILE");
-        r = pcr_file_open(pcrs_path, &pcrs);
-        if (r < 0) {
-                fprintf(stderr, "halfkey: %s\n", error_detail(r)); /* names the file itself */
-                return EXIT_CANNOT;
-        }
+        if (pcrs_path && tcti) return cli_usage(&verb_eventlog_verify, "either --pcrs or --tpm");
         log_file_open(argv[optind], &f);
         if (f.result != 0) return EXIT_CANNOT;
+        r = pcrs_path ? pcr_file_open(pcrs_path, &pcrs) : pcr_tpm_read(tcti, &pcrs);
+        if (r != 0) {
+                fprintf(stderr, "halfkey: %s\n", error_detail(r)); /* names file or TPM itself */
+                return EXIT_CANNOT;
+        }
         return verify(&f, &pcrs, wanted);
 }
 
 const Verb verb_eventlog_verify = {
         .words = "eventlog verify",
-        .arguments = "--pcrs FILE [--only LIST] [FILE]",
-        .summary = "Check that an event log leads to given PCR values",
+        .arguments = "[--tpm TCTI | --pcrs FILE] [--only LIST] [FILE]",
+        .summary = "Check that an event log leads to the PCR values of a TPM",
         .help = "Replays the log and compares. A log that leads to the values of the TPM is complete and\n"
                 "its digests are true; where it does not, the first PCR that differs is named with the\n"
-                "event that explains it, if one does. By default every PCR is compared that the log\n"
-                "extends and the file names, in every bank both have.\n"
+                "event that explains it, if one does. By default the kernel's log is compared with this\n"
+                "machine's TPM: every PCR that the log extends, in every bank both have. PCRs that\n"
+                "something else extended after the firmware differ and are named, too: 10 by IMA, 11 and\n"
+                "15 by systemd.\n"
                 "\n"
+                "  -t, --tpm TCTI   another TPM, such as swtpm:path=/run/swtpm.sock\n"
                 "  -p, --pcrs FILE  values: JSON as 'eventlog replay --format json' prints it, or what\n"
                 "                   tpm2_pcrread prints; - is standard input\n"
                 "  -o, --only LIST  compare exactly these PCRs, such as 0-7,9\n"
                 "\n"
                 "Exit codes: 0 the values are the log's, 1 they are not, 2 cannot tell.\n"
                 "\n"
-                "Example:\n"
+                "Examples:\n"
+                "  halfkey eventlog verify --only 0-7,9\n"
                 "  tpm2_pcrread | halfkey eventlog verify --pcrs -\n",
         .run = run,
 };

@@ -39,3 +39,5 @@ typedef struct PcrFile {
 /* -EBADMSG with a detail that names the place. */
 _must_check_ int pcr_file_parse(Bytes text, PcrFile *ret);
 _must_check_ int pcr_file_open(const char *path, PcrFile *ret);
+/* All PCRs of all banks of a TPM; tcti as tpm_open() takes it. -errno or TPM_E_*, with a detail. */
+_must_check_ int pcr_tpm_read(const char *tcti, PcrFile *ret);
