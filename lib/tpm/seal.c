@@ -6,6 +6,7 @@
 #include "tpm/internal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 enum {
@@ -35,18 +36,16 @@ static void sensitive_wipe(TPM2B_SENSITIVE_CREATE *s)
         secret_wipe(s, sizeof(*s));
 }
 
-/* ESYS keeps a copy of what is to be sealed, for sending it again. Another Create, which has no parent and is
- * refused before anything is sent, puts zeros there. */
-static void forget_sensitive(Tpm *tpm, const TPM2B_PUBLIC *template)
+/* ESYS keeps a copy of what is to be sealed, for sending it again, in its context until that is freed, and offers
+ * no way to let go of it, least of all after an answer it could not use. So the copy is looked for: with its size
+ * and all of its buffer, which nothing else in there equals. */
+static void forget_sensitive(Tpm *tpm, const TPM2B_SENSITIVE_CREATE *sensitive)
 {
-        static const TPM2B_SENSITIVE_CREATE zeros = { 0 };
-        static const TPM2B_DATA no_data = { 0 };
-        static const TPML_PCR_SELECTION no_pcrs = { 0 };
-        const ESYS_TR nobody = 0x7fffffff;
+        const TPM2B_SENSITIVE_DATA *data = &sensitive->sensitive.data;
+        uint8_t *context = (uint8_t *)tpm->esys, *copy;
+        const size_t size = malloc_usable_size(context);
 
-        if (Esys_Create_Async(tpm->esys, nobody, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &zeros, template,
-                              &no_data, &no_pcrs) == TSS2_RC_SUCCESS)
-                tpm->broken = true; /* never: but then ESYS waits for an answer */
+        while ((copy = memmem(context, size, data, sizeof(*data)))) secret_wipe(copy, sizeof(*data));
         tpm_wipe_answer(tpm);
 }
 
@@ -100,7 +99,7 @@ static int seal(Tpm *tpm, const TpmObject *srk, Bytes policy, const Secret *data
         sensitive.sensitive.data.size = (uint16_t)data->size;
         memcpy(sensitive.sensitive.data.buffer, data->data, data->size);
         r = create(tpm, key, &sensitive, &template, ret);
-        forget_sensitive(tpm, &template);
+        forget_sensitive(tpm, &sensitive);
         return r;
 }
 
