@@ -80,8 +80,9 @@ int tpm_activate_credential(Tpm *tpm, const TpmObject *ak, const TpmEk *ek, Byte
         ESYS_TR ak_key, ek_key;
         int r;
 
-        if (credential.size > sizeof(id.credential) || secret.size > sizeof(seed.secret))
-                return error_set(TPM_E_BLOB, "the credential is too long for any TPM");
+        if (credential.size == 0 || secret.size == 0 || credential.size > sizeof(id.credential) ||
+            secret.size > sizeof(seed.secret))
+                return error_set(TPM_E_BLOB, "a credential of %zu and %zu bytes", credential.size, secret.size);
         memcpy(id.credential, credential.data, credential.size);
         memcpy(seed.secret, secret.data, secret.size);
         r = tpm_scope_begin(tpm, &scope);

@@ -15,6 +15,8 @@
 
 #define DEVICE_PREFIX "device:"
 
+enum { PROBES_MAX = 3 };
+
 /* Why a device does not open. tcti-device does not say, so this is asked first; opening and closing sends no
  * command. */
 static int device_check(const char *path)
@@ -31,9 +33,24 @@ static int device_check(const char *path)
         }
 }
 
+/* tcti-device sends a GetRandom of its own and gives up after one second. A TPM in its self test, or one that the
+ * kernel keeps busy, may need longer. */
+static TSS2_RC tcti_init(Tpm *tpm, const char *tcti, bool device, unsigned *ret_probes)
+{
+        TSS2_RC rc;
+
+        *ret_probes = 0;
+        do {
+                rc = Tss2_TctiLdr_Initialize(tcti, &tpm->tcti);
+                if (device) ++*ret_probes;
+        } while (rc == TSS2_TCTI_RC_IO_ERROR && device && *ret_probes < PROBES_MAX);
+        return rc;
+}
+
 static int tcti_load(Tpm *tpm, const char *tcti)
 {
         const bool device = strncmp(tcti, DEVICE_PREFIX, strlen(DEVICE_PREFIX)) == 0;
+        unsigned probes;
         TSS2_RC rc;
         int r;
 
@@ -41,12 +58,12 @@ static int tcti_load(Tpm *tpm, const char *tcti)
                 r = device_check(tcti + strlen(DEVICE_PREFIX));
                 if (r != 0) return r;
         }
-        rc = Tss2_TctiLdr_Initialize(tcti, &tpm->tcti);
+        rc = tcti_init(tpm, tcti, device, &probes);
         if (rc == TSS2_TCTI_RC_IO_ERROR || rc == TSS2_TCTI_RC_NO_CONNECTION)
                 return error_set(TPM_E_GONE, "there is no TPM at %s", tcti);
         if (rc != TSS2_RC_SUCCESS) return error_set(-EINVAL, "TCTI %s: %s", tcti, Tss2_RC_Decode(rc));
         bus_init(&tpm->bus, tpm->tcti);
-        if (device) bus_count(&tpm->bus, TPM2_CC_GetRandom);
+        for (unsigned i = 0; i < probes; i++) bus_count(&tpm->bus, TPM2_CC_GetRandom);
         tpm->where = strdup(device ? tcti + strlen(DEVICE_PREFIX) : tcti);
         return tpm->where ? 0 : -ENOMEM;
 }

@@ -79,7 +79,7 @@ static int load(TpmUnseal *u, ESYS_TR srk)
         TSS2_RC rc;
         int r;
 
-        if (u->params.private_area.size > sizeof(private_area.buffer))
+        if (u->params.private_area.size == 0 || u->params.private_area.size > sizeof(private_area.buffer))
                 return error_set(TPM_E_BLOB, "a sealed blob of %zu bytes", u->params.private_area.size);
         memcpy(private_area.buffer, u->params.private_area.data, u->params.private_area.size);
         r = tpm_public_parse(u->params.public_area, &public_area);
