@@ -63,6 +63,7 @@ static int write_some(RpcSession *s, Bytes *b)
                 size_t n = 0;
                 const int r = rpc_transport_write(&s->transport, *b, &n);
 
+                if (r == -EAGAIN && !s->stalled) s->stalled = rpc_now_us(s->event);
                 if (r < 0) return r;
                 s->stalled = 0;
                 *b = BYTES(b->data + n, b->size - n);
@@ -106,10 +107,7 @@ static int write_gathered(RpcSession *s, struct RpcGather *g)
         int r;
 
         r = write_some(s, &b);
-        if (r == -EAGAIN) {
-                s->stalled = rpc_now_us(s->event);
-                if (rpc_buffer_append(&s->out, b) < 0) r = -ENOMEM;
-        }
+        if (r == -EAGAIN && rpc_buffer_append(&s->out, b) < 0) r = -ENOMEM;
         secret_wipe(g->data, g->fill);
         return r;
 }
