@@ -13,3 +13,5 @@ _must_check_ int rpc_tls_start(RpcTls *tls, int fd, SSL **ret);
 _must_check_ int rpc_tls_check_session(SSL *ssl);
 _must_check_ int rpc_tls_exporter(SSL *ssl, uint8_t ret[static RPC_EXPORTER_SIZE]);
 bool rpc_tls_is_server(const RpcTls *tls);
+/* More KeyUpdates or tickets have come than make sense. */
+bool rpc_tls_is_flooded(const SSL *ssl);

@@ -17,7 +17,10 @@
 #include <openssl/err.h>
 #include <string.h>
 
-enum { CERTIFICATES_BYTES_MAX = 32768 }; /* what a peer may present, before any of it is verified */
+enum {
+        CERTIFICATES_BYTES_MAX = 32768, /* what a peer may present, before any of it is verified */
+        POST_HANDSHAKE_MAX = 32,        /* KeyUpdates and tickets of one connection; ours sends neither */
+};
 
 struct RpcTls {
         unsigned refs; /* one thread: no atomics */
@@ -66,6 +69,8 @@ static int set_common(SSL_CTX *c)
                                        SSL_OP_CLEANSE_PLAINTEXT);
         SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                     SSL_MODE_RELEASE_BUFFERS);
+        /* Or one read would work through as many KeyUpdates as the socket holds. */
+        SSL_CTX_clear_mode(c, SSL_MODE_AUTO_RETRY);
         SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
         SSL_CTX_set_max_cert_list(c, CERTIFICATES_BYTES_MAX);
         SSL_CTX_set_security_level(c, 2);
@@ -161,9 +166,27 @@ void rpc_tls_unref(RpcTls *tls)
         free(tls);
 }
 
+bool rpc_tls_is_flooded(const SSL *ssl)
+{
+        return (uintptr_t)SSL_get_app_data(ssl) > POST_HANDSHAKE_MAX;
+}
+
 bool rpc_tls_is_server(const RpcTls *tls)
 {
         return tls->server;
+}
+
+/* Counts what a peer may send at any time and what costs us keys, in the SSL's own pointer. */
+static void on_message(int sent, int version, int type, const void *data, size_t n, SSL *ssl, void *userdata)
+{
+        const uint8_t *message = data;
+        uintptr_t count;
+
+        (void)version, (void)userdata;
+        if (sent || type != SSL3_RT_HANDSHAKE || n == 0) return;
+        if (message[0] != SSL3_MT_KEY_UPDATE && message[0] != SSL3_MT_NEWSESSION_TICKET) return;
+        count = (uintptr_t)SSL_get_app_data(ssl) + 1;
+        (void)SSL_set_app_data(ssl, (void *)count); /* the slot exists from the start */
 }
 
 int rpc_tls_start(RpcTls *tls, int fd, SSL **ret)
@@ -174,6 +197,7 @@ int rpc_tls_start(RpcTls *tls, int fd, SSL **ret)
                 SSL_free(ssl);
                 return -ENOMEM;
         }
+        SSL_set_msg_callback(ssl, on_message);
         if (tls->server) SSL_set_accept_state(ssl);
         else SSL_set_connect_state(ssl);
         *ret = ssl;

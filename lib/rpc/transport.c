@@ -119,6 +119,7 @@ int rpc_transport_read(RpcTransport *t, uint8_t *dst, size_t n, size_t *ret_n)
         if (t->ssl) {
                 forget_errors();
                 r = SSL_read_ex(t->ssl, dst, n, ret_n);
+                if (rpc_tls_is_flooded(t->ssl)) return error_set(-EPROTO, "TLS: too many key updates");
                 if (r == 1) return 0;
                 *ret_n = 0;
                 return tls_result(t, r);
