@@ -277,8 +277,12 @@ static uint64_t now_ms(void)
 bool rig_until(sd_event *event, const bool *flag, unsigned ms)
 {
         const uint64_t end = now_ms() + ms;
+        uint64_t now = now_ms();
 
-        while (!*flag && now_ms() < end) CHECK(sd_event_run(event, 10000) >= 0);
+        do {
+                CHECK(sd_event_run(event, now < end ? (end - now) * 1000 : 0) >= 0);
+                now = now_ms();
+        } while (!*flag && now < end);
         return *flag;
 }
 
