@@ -68,12 +68,16 @@ static int tcti_load(Tpm *tpm, const char *tcti)
         return tpm->where ? 0 : -ENOMEM;
 }
 
-/* The device without a resource manager first: it sends 8 commands where the other one sends about 100. */
+/* The device without a resource manager first: it sends 8 commands where the other one sends about 100. It may be
+ * held by another program, or closed to an agent that has only the tss group; if neither opens, why the first
+ * did not is what people want to know. */
 static int machine_load(Tpm *tpm)
 {
         const int r = tcti_load(tpm, DEVICE_PREFIX "/dev/tpm0");
+        cleanup_free char *why = r == 0 ? NULL : strdup(error_detail(r));
 
-        return r == TPM_E_BUSY ? tcti_load(tpm, DEVICE_PREFIX "/dev/tpmrm0") : r;
+        if (r == 0 || tcti_load(tpm, DEVICE_PREFIX "/dev/tpmrm0") == 0) return 0;
+        return error_set(r, "%s", why ? why : "");
 }
 
 static int esys_start(Tpm *tpm)

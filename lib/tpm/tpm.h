@@ -44,7 +44,7 @@ enum {
  * a slow discrete TPM. */
 enum { TPM_BUSY_SECONDS = 10 };
 
-/* tcti is NULL for the machine's TPM: /dev/tpm0, or /dev/tpmrm0 where another program holds that one. Else a
+/* tcti is NULL for the machine's TPM: /dev/tpm0, or /dev/tpmrm0 where that one does not open. Else a
  * TCTI string as tpm2-tools take them: "device:/dev/tpm0", "swtpm:path=/run/swtpm.sock", ...
  * TPM_E_GONE, TPM_E_BUSY, -EACCES, -EINVAL for a TCTI that cannot be loaded. */
 _must_check_ int tpm_open(const char *tcti, Tpm **ret);
