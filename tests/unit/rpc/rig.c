@@ -279,6 +279,7 @@ bool rig_until(sd_event *event, const bool *flag, unsigned ms)
         const uint64_t end = now_ms() + ms;
         uint64_t now = now_ms();
 
+        if (*flag) return true;
         do {
                 CHECK(sd_event_run(event, now < end ? (end - now) * 1000 : 0) >= 0);
                 now = now_ms();

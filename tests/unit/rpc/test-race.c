@@ -99,14 +99,13 @@ static void every_failure_is_named(void)
                                    .n_pins = 1,
                                    .stagger_ms = 5,
                                    .connect_ms = 400 };
-        char expected[128];
+        cleanup_free char *expected = NULL;
 
         rig_client_config(&client, &config);
         CHECK_OK(rpc_client_new(rig.event, &config, &client.client));
         CHECK(rig_until(rig.event, &client.over, 5000) && client.failed);
-        (void)snprintf(expected, sizeof(expected),
-                       "%s: Connection refused\n%s: no TLS handshake within 400 ms\n%s: wrong key: ", dead, slow,
-                       wrong);
+        CHECK(asprintf(&expected, "%s: Connection refused\n%s: no TLS handshake within 400 ms\n%s: wrong key: ",
+                       dead, slow, wrong) > 0);
         CHECK(strncmp(client.reasons, expected, strlen(expected)) == 0);
         CHECK(strstr(client.reasons, "\nno-such-name.invalid:7443: "));
         CHECK(strstr(client.reasons, "\nunix:/nonexistent/socket: No such file or directory"));
