@@ -115,7 +115,7 @@ _must_check_ int attest_public_check_ek(const AttestPublic *p);
 
 /* A storage root key: restricted, decrypting, not signing, fixedTPM, fixedParent, sensitiveDataOrigin,
  * userWithAuth, noDA, AES-CFB of 128 bits or more; P-256, P-384, or RSA of 2048 bits or more (TCG Provisioning
- * Guidance 7.5.1). ATTEST_E_SRK_*. */
+ * Guidance, "Storage Root Key"). ATTEST_E_SRK_*. */
 _must_check_ int attest_public_check_srk(const AttestPublic *p);
 
 /* The one TPMT_PUBLIC of the cluster's RSA-2048 policy key that node and verifier both use, from its SPKI:

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "base/fd.h"
 #include "crypto/cms.h"
 #include "crypto/x509.h"
 #include "vector.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
 
 static PrivateKey *new_key(unsigned bits)
 {
@@ -197,6 +200,64 @@ static void a_message_needs_recipients_and_content(void)
         CHECK(message == NULL);
 }
 
+static void put(const char *folder, const char *name, Bytes content)
+{
+        char path[128];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+        CHECK_OK(file_write_atomic(path, content, 0600));
+}
+
+static int run(const char *folder, const char *command)
+{
+        char line[512];
+
+        (void)snprintf(line, sizeof(line), "cd %s && exec >/dev/null 2>&1 && %s", folder, command);
+        return system(line);
+}
+
+/* Another reader of the same standards: the day our verifier is lost, openssl and the offline key remain. */
+static void openssl_reads_what_is_made_here(void)
+{
+        static const char *const sans[] = { "verifier.example", "192.0.2.7" };
+        cleanup_private_key PrivateKey *ca_key = new_key(256), *leaf_key = new_key(256), *recovery = new_key(3072);
+        cleanup_public_key PublicKey *leaf_public = NULL;
+        cleanup_free uint8_t *ca = NULL, *leaf = NULL, *recipient = NULL, *message = NULL;
+        cleanup_secret Secret *key = NULL;
+        char folder[] = "/tmp/halfkey-x509-XXXXXX";
+        size_t n_ca, n_leaf, n_recipient, n_message;
+
+        CHECK(mkdtemp(folder));
+        CHECK_OK(private_key_public(leaf_key, &leaf_public));
+        CHECK_OK(x509_make_ca(ca_key, "halfkey CA", &ca, &n_ca));
+        CHECK_OK(x509_make_leaf(
+                ca_key, BYTES(ca, n_ca),
+                &(X509Leaf){
+                        .name = "v1", .key = leaf_public, .sans = sans, .n_sans = 2, .uses = X509_USE_SERVER },
+                &leaf, &n_leaf));
+        CHECK_OK(x509_make_recovery(recovery, "recovery", &recipient, &n_recipient));
+        CHECK_OK(
+                cms_encrypt(&BYTES(recipient, n_recipient), 1, BYTES_LITERAL(recovery_key), &message, &n_message));
+        CHECK_OK(private_key_export(recovery, &key));
+        put(folder, "ca", BYTES(ca, n_ca));
+        put(folder, "leaf", BYTES(leaf, n_leaf));
+        put(folder, "recipient", BYTES(recipient, n_recipient));
+        put(folder, "message", BYTES(message, n_message));
+        put(folder, "key", secret_bytes(key));
+        put(folder, "expected", BYTES_LITERAL(recovery_key));
+        CHECK(run(folder, "openssl x509 -inform DER -in ca -out ca.pem && "
+                          "openssl x509 -inform DER -in leaf -out leaf.pem") == 0);
+        CHECK(run(folder, "openssl verify -x509_strict -purpose sslserver -verify_hostname verifier.example "
+                          "-CAfile ca.pem leaf.pem") == 0);
+        CHECK(run(folder, "openssl verify -x509_strict -purpose sslserver -verify_ip 192.0.2.7 -CAfile ca.pem "
+                          "leaf.pem") == 0);
+        CHECK(run(folder, "openssl verify -purpose sslclient -CAfile ca.pem leaf.pem") != 0);
+        CHECK(run(folder,
+                  "openssl cms -decrypt -inform DER -in message -inkey key -keyform DER -binary -out opened "
+                  "&& cmp opened expected") == 0);
+        CHECK(run(folder, "rm -f ca* leaf* recipient message key expected opened") == 0 && rmdir(folder) == 0);
+}
+
 int main(void)
 {
         RUN(a_leaf_is_verified_by_its_ca_alone);
@@ -207,5 +268,6 @@ int main(void)
         RUN(any_recipient_opens_a_message);
         RUN(a_changed_message_opens_to_nothing_else);
         RUN(a_message_needs_recipients_and_content);
+        RUN(openssl_reads_what_is_made_here);
         return 0;
 }
