@@ -38,7 +38,8 @@ _must_check_ int enrol_volume_key_state(Volume *v, EnrolVolumeKey *ret);
  * volume throughout, though its keyslot's number changes; all other keyslots and their passphrases end with
  * the old volume key, since nobody can carry them over. Refuses a volume with a halfkey token
  * (VOLUME_E_REFUSED). VOLUME_E_WRONG_KEY. The volume must not be mapped. */
-_must_check_ int enrol_reencrypt(const char *path, const Secret *installer_key, EnrolProgress progress, void *user_data);
+_must_check_ int enrol_reencrypt(const char *path, const Secret *installer_key, EnrolProgress progress,
+                                 void *user_data);
 
 typedef struct EnrolPlan {
         int installer_keyslot;

@@ -16,6 +16,8 @@ typedef struct HeaderContext {
         uint32_t segment_numbers; /* bit n: segment n is there */
         size_t n_segments, n_digests, n_tokens, n_reencrypt;
         bool have_segment;
+        int final_segment; /* flag backup-final; -1 */
+        size_t n_backups;  /* segments with a backup flag */
 } HeaderContext;
 
 extern const char *const header_hashes[];

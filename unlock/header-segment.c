@@ -59,7 +59,15 @@ static int parse_whole(const Field *f, const HeaderFacts *facts, HeaderSegment *
         return r;
 }
 
-static int parse_part_flags(const Field *f, bool *ret_backup)
+/* What a segment is to a re-encryption in progress. */
+typedef enum Part {
+        PART_DATA,
+        PART_IN_WORK,
+        PART_PREVIOUS,
+        PART_FINAL,
+} Part;
+
+static int parse_part_flags(const Field *f, Part *ret)
 {
         static const char *const known[] = { "in-reencryption", "backup-previous", "backup-final", NULL };
         Field flags, element;
@@ -67,7 +75,7 @@ static int parse_part_flags(const Field *f, bool *ret_backup)
         size_t n = 0;
         int r;
 
-        *ret_backup = false;
+        *ret = PART_DATA;
         r = field_optional(f, "flags", &flags, &there);
         if (r < 0 || !there) return r;
         r = field_array(&flags, 1, &n);
@@ -79,7 +87,7 @@ static int parse_part_flags(const Field *f, bool *ret_backup)
 
                 if (json_value_text(element.value, &text) < 0) return field_refuse(&element, "no string");
                 if (strcmp(text, known[i]) != 0) continue;
-                *ret_backup = i > 0;
+                *ret = (Part)(i + 1);
                 return 0;
         }
         return field_refuse(&element, "not a flag of a re-encryption in progress");
@@ -101,7 +109,7 @@ static int parse_part_size(const Field *f, const HeaderFacts *facts, const Heade
 }
 
 /* One of the segments while a re-encryption is in progress. */
-static int parse_part(const Field *f, const HeaderFacts *facts, HeaderSegment *s, bool *ret_backup)
+static int parse_part(const Field *f, const HeaderFacts *facts, HeaderSegment *s, Part *ret)
 {
         static const char *const required[] = { "type",       "offset",      "size", "iv_tweak",
                                                 "encryption", "sector_size", NULL };
@@ -114,8 +122,19 @@ static int parse_part(const Field *f, const HeaderFacts *facts, HeaderSegment *s
         if (r == 0) r = parse_sector_size(f, s);
         if (r == 0) r = parse_place(f, facts, s);
         if (r == 0) r = parse_part_size(f, facts, s);
-        if (r == 0) r = parse_part_flags(f, ret_backup);
+        if (r == 0) r = parse_part_flags(f, ret);
         return r;
+}
+
+static void note_part(HeaderContext *ctx, int number, Part part, const HeaderSegment *s)
+{
+        if (part == PART_FINAL) ctx->final_segment = number;
+        if (part == PART_FINAL || part == PART_PREVIOUS) {
+                ctx->n_backups++;
+        } else if (!ctx->have_segment) {
+                ctx->header->segment = *s;
+                ctx->have_segment = true;
+        }
 }
 
 static int parse_segment(const Field *f, int number, void *context)
@@ -123,7 +142,7 @@ static int parse_segment(const Field *f, int number, void *context)
         static const char *const types[] = { "crypt", NULL };
         HeaderContext *ctx = context;
         HeaderSegment s = { 0 };
-        bool backup = false;
+        Part part = PART_DATA;
         char type[8];
         int r;
 
@@ -131,14 +150,11 @@ static int parse_segment(const Field *f, int number, void *context)
         if (r == 0) r = field_word(f, "encryption", header_ciphers, s.encryption, sizeof(s.encryption));
         if (r < 0) return r;
         if (!ctx->header->reencrypting && ctx->n_segments > 0) return field_refuse(f, "a second segment");
-        r = ctx->header->reencrypting ? parse_part(f, ctx->facts, &s, &backup) : parse_whole(f, ctx->facts, &s);
+        r = ctx->header->reencrypting ? parse_part(f, ctx->facts, &s, &part) : parse_whole(f, ctx->facts, &s);
         if (r < 0) return r;
         ctx->n_segments++;
         ctx->segment_numbers |= 1U << number;
-        if (!backup && !ctx->have_segment) {
-                ctx->header->segment = s;
-                ctx->have_segment = true;
-        }
+        note_part(ctx, number, part, &s);
         return 0;
 }
 
@@ -167,10 +183,22 @@ static int parse_digest_value(const Field *f, HeaderDigest *d)
         return r;
 }
 
+/* The fresh key's digest binds the segment that describes the end; once it binds the only segment of data as
+ * well, the whole device is done. */
+static void note_final_digest(HeaderContext *ctx, const HeaderDigest *d, uint32_t segments)
+{
+        if (ctx->final_segment < 0 || !(segments & (1U << ctx->final_segment))) return;
+        ctx->header->final_digest = d->number;
+        ctx->header->reencrypted = ctx->n_segments - ctx->n_backups == 1 && (segments & 1U);
+}
+
 /* Exactly one digest binds segment 0. Others bind nothing, and only where enrolment may have left them. */
 static int take_digest(const Field *f, HeaderContext *ctx, const HeaderDigest *d, uint32_t segments)
 {
-        if (ctx->header->reencrypting) return 0;
+        if (ctx->header->reencrypting) {
+                note_final_digest(ctx, d, segments);
+                return 0;
+        }
         if (segments == 0 && ctx->use == HEADER_USE_INSTALLER) return 0;
         if (segments != 1U) return field_refuse(f, "does not bind segment 0");
         if (ctx->header->digest.digest_size > 0) return field_refuse(f, "a second digest of the segment");

@@ -264,8 +264,8 @@ static int check_facts(const HeaderFacts *f)
 int header_check(Bytes json, const HeaderFacts *facts, HeaderUse use, Header *ret)
 {
         cleanup_json JsonValue *document = NULL;
-        Header h = { .token = -1, .token_keyslot = -1 };
-        HeaderContext ctx = { .facts = facts, .use = use, .header = &h };
+        Header h = { .token = -1, .token_keyslot = -1, .final_digest = -1 };
+        HeaderContext ctx = { .facts = facts, .use = use, .header = &h, .final_segment = -1 };
         Field root;
         int r;
 

@@ -102,7 +102,9 @@ typedef struct HeaderDigest {
 } HeaderDigest;
 
 typedef struct Header {
-        bool reencrypting; /* then segment and digest are those of the running one: not for mapping */
+        bool reencrypting; /* then digest is empty and segment the first one: not for mapping */
+        bool reencrypted;  /* ... but the whole device is done, only the header was not cleaned up */
+        int final_digest;  /* the number of the fresh key's digest while reencrypting; -1 */
         HeaderSegment segment;
         HeaderDigest digest; /* the one that binds the segment */
         HeaderKeyslot keyslots[HEADER_KEYSLOTS_MAX];

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Power lost at every write. A child enrols; its n-th write kills it: before it for even n, half-way for odd.
+ * After that the installer's key must open the volume, and the next run must finish the work with the data intact.
+ *
+ * This program's write() stands in front of libc's for libcryptsetup too (it is linked with its symbols
+ * exported). Runs for n = 1, 2, 3, ... until a child lives to the end. */
+
+#include "image.h"
+#include "samples.h"
+#include "unlock/enrol.h"
+#include "unlock/recovery-key.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { IMAGE_MIB = 16 + 20, SECTORS = 16, STEP_REENCRYPT = 1, STEP_ENROL = 2 };
+
+static const char installer[] = "installer";
+static long cut_at, writes_left = -1; /* below 0: no cut */
+
+__attribute__((visibility("default"))) ssize_t write(int fd, const void *p, size_t n);
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+        if (writes_left > 0 && --writes_left == 0) {
+                if (cut_at % 2) (void)syscall(SYS_write, fd, p, n / 2 / 512 * 512);
+                (void)kill(getpid(), SIGKILL);
+        }
+        return syscall(SYS_write, fd, p, n);
+}
+
+static void enrol(void)
+{
+        cleanup_secret Secret *key = image_secret(installer), *volume_key = NULL, *proven = NULL;
+        cleanup_secret Secret *passphrase = NULL, *recovery = NULL;
+        cleanup_token Token *t = NULL;
+        cleanup_volume Volume *v = NULL;
+        EnrolPlan plan;
+
+        CHECK_OK(secret_new_random(32, &passphrase));
+        CHECK_OK(recovery_key_generate(&recovery));
+        CHECK_OK(volume_open(image_path, &v));
+        CHECK_OK(enrol_begin(v, key, &plan, &volume_key));
+        CHECK_OK(enrol_add_keyslot(v, volume_key, plan.keyslot, passphrase));
+        CHECK_OK(enrol_add_keyslot(v, volume_key, plan.recovery_keyslot, recovery));
+        t = sample_token(plan.keyslot, plan.recovery_keyslot);
+        CHECK_OK(enrol_write_token(v, t));
+        CHECK_OK(enrol_prove(image_path, passphrase, &proven));
+}
+
+static void run_step(int step)
+{
+        cleanup_secret Secret *key = image_secret(installer);
+
+        if (step == STEP_REENCRYPT) CHECK_OK(enrol_reencrypt(image_path, key, NULL, NULL));
+        if (step == STEP_ENROL) enrol();
+}
+
+/* Whether the child was cut off. */
+static bool run_cut(int step, long at)
+{
+        int status = 0;
+        const pid_t child = fork();
+
+        CHECK(child >= 0);
+        if (child == 0) {
+                cut_at = writes_left = at;
+                run_step(step);
+                writes_left = -1;
+                _exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child);
+        if (WIFSIGNALED(status)) return true;
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        return false;
+}
+
+static Secret *volume_key(HeaderUse use)
+{
+        cleanup_volume Volume *v = NULL;
+        cleanup_secret Secret *secret = image_secret(installer);
+        Secret *key = NULL;
+        int keyslot;
+
+        CHECK_OK(volume_open(image_path, &v));
+        CHECK_OK(volume_check(v, use));
+        CHECK_OK(volume_try_any(v, secret, &keyslot, &key));
+        return key;
+}
+
+static void restore_image(void)
+{
+        image_run("cp --sparse=always %s.start %s", image_path, image_path);
+}
+
+static void make_image(void)
+{
+        cleanup_secret Secret *key = NULL;
+
+        image_format(IMAGE_MIB, installer, "--luks2-keyslots-size 2M --offset 32768"); /* less to wipe */
+        key = volume_key(HEADER_USE_INSTALLER);
+        image_fill(key, SECTORS);
+        image_run("cp --sparse=always %s %s.start", image_path, image_path);
+}
+
+static bool is_reencrypted(void)
+{
+        cleanup_volume Volume *v = NULL;
+
+        CHECK_OK(volume_open(image_path, &v));
+        CHECK_OK(volume_check(v, HEADER_USE_INSTALLER));
+        return volume_header(v)->reencrypted;
+}
+
+/* All data done, header not cleaned up: libcryptsetup would start over and ruin it. Our way out is cut as well. */
+static size_t cut_the_way_out_everywhere(void)
+{
+        long at = 0;
+        bool cut = true;
+
+        if (!is_reencrypted()) return 0;
+        image_run("cp --sparse=always %s %s.end", image_path, image_path);
+        while (cut) {
+                cleanup_secret Secret *key = NULL;
+
+                image_run("cp --sparse=always %s.end %s", image_path, image_path);
+                cut = run_cut(STEP_REENCRYPT, ++at);
+                if (cut) run_step(STEP_REENCRYPT);
+                key = volume_key(HEADER_USE_INSTALLER);
+                CHECK(image_verify(key, SECTORS) == SECTORS);
+        }
+        CHECK(at > 2);
+        image_run("cp --sparse=always %s.end %s", image_path, image_path);
+        return 1;
+}
+
+static void reencryption_survives_a_cut_at_every_write(void)
+{
+        long at = 0;
+        bool cut = true;
+        size_t ends = 0;
+
+        while (cut) {
+                cleanup_secret Secret *key = NULL;
+
+                restore_image();
+                cut = run_cut(STEP_REENCRYPT, ++at);
+                if (cut && ends < 2) ends += cut_the_way_out_everywhere();
+                if (cut) run_step(STEP_REENCRYPT);
+                key = volume_key(HEADER_USE_INSTALLER);
+                CHECK(image_verify(key, SECTORS) == SECTORS);
+        }
+        CHECK(at > 40 && ends == 2);
+}
+
+static void enrolment_survives_a_cut_at_every_write(void)
+{
+        long at = 0;
+        bool cut = true;
+
+        while (cut) {
+                cleanup_secret Secret *key = NULL;
+                cleanup_volume Volume *v = NULL;
+
+                restore_image();
+                cut = run_cut(STEP_ENROL, ++at);
+                /* Whatever was reached: the installer's key opens, and the volume is ours or it is not. */
+                key = volume_key(HEADER_USE_TYPED);
+                CHECK(image_verify(key, SECTORS) == SECTORS);
+                CHECK_OK(volume_open(image_path, &v));
+                if (volume_has_token(v) == 0) CHECK_OK(volume_check(v, HEADER_USE_TOKEN));
+                else run_step(STEP_ENROL);
+        }
+        CHECK(at > 10);
+}
+
+int main(void)
+{
+        image_init();
+        make_image();
+        RUN(reencryption_survives_a_cut_at_every_write);
+        RUN(enrolment_survives_a_cut_at_every_write);
+        image_done();
+        return 0;
+}
