@@ -51,37 +51,65 @@ static int put_mismatches(const LogFile *f, const PcrValues *replayed, const Pcr
         return 0;
 }
 
-/* One bank; EXIT_YES, EXIT_NO, or EXIT_CANNOT where there was nothing to compare. */
-static int verify_bank(const LogFile *f, const PcrValues *actual, uint32_t wanted, Writer *out)
+/* The PCRs of a bank by what can be said of them. */
+typedef struct Scope {
+        uint32_t compared;
+        uint32_t unknown;  /* in the log, but an event has no digest of this bank */
+        uint32_t no_value; /* asked for or in the log, but there is nothing to compare with */
+        uint32_t no_event; /* there is a value, but the log has no event */
+} Scope;
+
+static Scope scope_of(const PcrValues *replayed, const PcrValues *actual, uint32_t wanted)
+{
+        const uint32_t asked = wanted ? wanted : replayed->extended | replayed->incomplete;
+
+        return (Scope){
+                .compared = asked & actual->extended & ~replayed->incomplete,
+                .unknown = asked & actual->extended & replayed->incomplete,
+                .no_value = asked & ~actual->extended,
+                .no_event = wanted ? 0 : actual->extended & ~replayed->extended & ~replayed->incomplete,
+        };
+}
+
+static int verify_scope(const LogFile *f, const PcrValues *replayed, const PcrValues *actual, const Scope *scope,
+                        Writer *out)
+{
+        EventlogMismatch m;
+        int r = 0;
+
+        writer_format(out, "%s: PCR ", hash_name((uint16_t)actual->bank));
+        put_pcrs(out, scope->compared);
+        r = eventlog_explain(f->log, replayed, actual, scope->compared, &m);
+        if (r < 0) return r;
+        writer_text(out, r == 0 ? ": the log gives these values\n" : ": the log does not give these values\n");
+        if (r == 0) return EXIT_YES;
+        r = put_mismatches(f, replayed, actual, scope->compared, out);
+        return r < 0 ? r : EXIT_NO;
+}
+
+/* One bank; EXIT_YES, EXIT_NO, EXIT_CANNOT where there was nothing to compare, or a failure. *doubt is set where
+ * a PCR that counts could not be compared. */
+static int verify_bank(const LogFile *f, const PcrValues *actual, uint32_t wanted, Writer *out, bool *doubt)
 {
         const char *bank = hash_name((uint16_t)actual->bank);
         PcrValues replayed;
-        EventlogMismatch m;
-        uint32_t mask;
+        Scope scope;
         int r;
 
-        r = log_file_replay(f, actual->bank, &replayed);
+        r = eventlog_replay(f->log, actual->bank, &replayed);
         if (r > 0 || r == -EOPNOTSUPP) {
                 writer_format(out, "%s: not compared: %s\n", bank, error_detail(r));
                 return EXIT_CANNOT;
         }
         if (r < 0) return r;
-        mask = wanted ? wanted & actual->extended : known_pcrs(&replayed) & actual->extended;
-        if (mask == 0) {
-                writer_format(out, "%s: no PCR to compare\n", bank);
-                return EXIT_CANNOT;
-        }
-        r = eventlog_explain(f->log, &replayed, actual, mask, &m);
-        if (r < 0) return r;
-        writer_format(out, "%s: PCR ", bank);
-        put_pcrs(out, mask);
-        writer_text(out, r == 0 ? ": the log gives these values\n" : ": the log does not give these values\n");
-        if (r != 0 && put_mismatches(f, &replayed, actual, mask, out) < 0) return -EIO;
-        put_line(out, "  not compared, no event in the log: PCR ",
-                 wanted ? 0 : actual->extended & ~replayed.extended, "\n");
-        put_line(out, "  in the log, but no value to compare with: PCR ",
-                 (wanted ? wanted : replayed.extended) & ~actual->extended, "\n");
-        return r == 0 ? EXIT_YES : EXIT_NO;
+        scope = scope_of(&replayed, actual, wanted);
+        if (scope.unknown || (wanted && scope.no_value)) *doubt = true;
+        if (scope.compared == 0) writer_format(out, "%s: no PCR to compare\n", bank);
+        r = scope.compared ? verify_scope(f, &replayed, actual, &scope, out) : EXIT_CANNOT;
+        put_line(out, "  not compared, an event has no digest of this bank: PCR ", scope.unknown, "\n");
+        put_line(out, "  not compared, no event in the log: PCR ", scope.no_event, "\n");
+        put_line(out, "  in the log, but no value to compare with: PCR ", scope.no_value, "\n");
+        return r;
 }
 
 /* No beats cannot tell, which beats yes; but a bank that only one side has is no reason for doubt while
@@ -89,10 +117,10 @@ static int verify_bank(const LogFile *f, const PcrValues *actual, uint32_t wante
 static int verify(const LogFile *f, const PcrFile *pcrs, uint32_t wanted)
 {
         Writer out = WRITER_INIT(OUTPUT_MAX);
-        bool yes = false, no = false, incomplete = false;
+        bool yes = false, no = false, doubt = false;
 
         for (size_t i = 0; i < pcrs->n_banks; i++) {
-                const int r = verify_bank(f, &pcrs->banks[i], wanted, &out);
+                const int r = verify_bank(f, &pcrs->banks[i], wanted, &out, &doubt);
 
                 if (r < 0) {
                         writer_deinit(&out);
@@ -100,9 +128,8 @@ static int verify(const LogFile *f, const PcrFile *pcrs, uint32_t wanted)
                 }
                 yes = yes || r == EXIT_YES;
                 no = no || r == EXIT_NO;
-                if (r != EXIT_CANNOT && (wanted & ~pcrs->banks[i].extended)) incomplete = true;
         }
-        return cli_print(&out, no ? EXIT_NO : yes && !incomplete ? EXIT_YES : EXIT_CANNOT);
+        return cli_print(&out, no ? EXIT_NO : yes && !doubt ? EXIT_YES : EXIT_CANNOT);
 }
 
 /* "0-7,9": a mask. */

@@ -66,7 +66,7 @@ bool variable_is_global(const Variable *v, const char *name)
 /* Boot0000 and its like: four hex digits behind the word. */
 static bool is_boot_entry(const Variable *v)
 {
-        static const char word[] = "Boot";
+        static const uint8_t word[] = { 'B', 'o', 'o', 't' };
 
         if (v->name.size != 16 || !bytes_equal(v->guid, BYTES_ARRAY(guids[0].guid))) return false;
         for (size_t i = 0; i < 8; i++) {
