@@ -81,6 +81,21 @@ static EventlogProof prove_variable(Prover *p, const Event *event)
         return EVENTLOG_PROOF_CONTRADICTED;
 }
 
+/* systemd-stub names a section of its image in UTF-16LE, and measures the name in ASCII with its NUL before the
+ * section's content, which has the same event data. */
+static bool is_section_name(Prover *p, const Event *event)
+{
+        uint8_t name[64];
+        size_t n = event->data.size / 2;
+
+        if (n == 0 || n > sizeof(name) || event->data.size % 2 != 0) return false;
+        for (size_t i = 0; i < n; i++) {
+                if (event->data.data[2 * i + 1] != 0) return false;
+                name[i] = event->data.data[2 * i];
+        }
+        return prover_matches_bytes(p, event, BYTES(name, n));
+}
+
 static EventlogProof prove_ipl(Prover *p, const Event *event)
 {
         static const uint8_t nul[2];
@@ -90,7 +105,8 @@ static EventlogProof prove_ipl(Prover *p, const Event *event)
 
         if (prover_string(p, event, &string))
                 return string.size + 1 >= event->data.size ? EVENTLOG_PROOF_PROVEN : EVENTLOG_PROOF_PARTIAL;
-        if (prover_matches(p, event, whole, ARRAY_SIZE(whole))) return EVENTLOG_PROOF_PROVEN;
+        if (is_section_name(p, event) || prover_matches(p, event, whole, ARRAY_SIZE(whole)))
+                return EVENTLOG_PROOF_PROVEN;
         return EVENTLOG_PROOF_UNKNOWABLE;
 }
 

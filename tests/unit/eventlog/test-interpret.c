@@ -304,6 +304,8 @@ static void each_event_says_what_its_digest_proves(void)
         synth_image(&s, 4, "\\a.efi");
         synth_grub(&s, "grub_cmd", "boot");
         synth_event(&s, 8, EV_IPL, BYTES_LITERAL("boot"), BYTES("boot", 5));
+        synth_event(&s, 11, EV_IPL, BYTES(".osrel", 7), BYTES(".\0o\0s\0r\0e\0l\0\0\0", 14));
+        synth_event(&s, 11, EV_IPL, BYTES_LITERAL("ID=debian"), BYTES(".\0o\0s\0r\0e\0l\0\0\0", 14));
         synth_event(&s, 0, 0x40e, BYTES_LITERAL("z"), BYTES_LITERAL("x"));
         parse(&s, &log);
         expect_proof(log, 1, EVENTLOG_PROOF_NONE);
@@ -312,7 +314,9 @@ static void each_event_says_what_its_digest_proves(void)
         expect_proof(log, 4, EVENTLOG_PROOF_UNKNOWABLE);
         expect_proof(log, 5, EVENTLOG_PROOF_PARTIAL);
         expect_proof(log, 6, EVENTLOG_PROOF_PROVEN);
-        expect_proof(log, 7, EVENTLOG_PROOF_UNKNOWABLE);
+        expect_proof(log, 7, EVENTLOG_PROOF_PROVEN);
+        expect_proof(log, 8, EVENTLOG_PROOF_UNKNOWABLE);
+        expect_proof(log, 9, EVENTLOG_PROOF_UNKNOWABLE);
 }
 
 int main(void)
