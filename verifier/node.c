@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "verifier/node.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int boot_counters_compare(BootCounters a, BootCounters b)
+{
+        if (a.reset != b.reset) return a.reset < b.reset ? -1 : 1;
+        if (a.restart != b.restart) return a.restart < b.restart ? -1 : 1;
+        return 0;
+}
+
+const char *node_state_name(NodeState s)
+{
+        switch (s) {
+        case NODE_PENDING: return "pending";
+        case NODE_ACTIVE: return "active";
+        case NODE_QUARANTINED: return "quarantined";
+        }
+        return "unknown";
+}
+
+void node_default_name(const uint8_t id[static NODE_ID_SIZE], unsigned digits, char ret[static NODE_TEXT_MAX + 1])
+{
+        char hex[2 * NODE_ID_SIZE + 1];
+
+        hex_encode(BYTES(id, NODE_ID_SIZE), hex);
+        (void)snprintf(ret, NODE_TEXT_MAX + 1, "node-%.*s", (int)MIN(digits, 56U), hex);
+}
+
+int node_approve(NodeRecord *n)
+{
+        if (n->state == NODE_QUARANTINED)
+                return error_set(NODE_E_STATE, "%s is quarantined: halfkey cluster node activate %s", n->name,
+                                 n->name);
+        if (n->state == NODE_ACTIVE) {
+                n->readopt = true;
+                n->readopt_after = n->seen;
+        }
+        n->state = NODE_ACTIVE;
+        return 0;
+}
+
+int node_quarantine(NodeRecord *n)
+{
+        if (n->state == NODE_QUARANTINED) return error_set(NODE_E_STATE, "%s is quarantined already", n->name);
+        n->state = NODE_QUARANTINED;
+        return 0;
+}
+
+int node_activate(NodeRecord *n)
+{
+        if (n->state == NODE_PENDING)
+                return error_set(NODE_E_STATE, "%s is pending: halfkey cluster node approve %s", n->name, n->name);
+        if (n->state == NODE_ACTIVE) return error_set(NODE_E_STATE, "%s is active already", n->name);
+        n->state = NODE_ACTIVE;
+        return 0;
+}
+
+int node_mark_reinstall(NodeRecord *n)
+{
+        if (!n->committed)
+                return error_set(NODE_E_STATE, "%s has not finished its enrolment: remove it, and enrol again",
+                                 n->name);
+        n->reinstall = true;
+        return 0;
+}
+
+const NodeKeys *node_keys_for(const NodeRecord *n, bool enrolling)
+{
+        if (n->registering && (enrolling || !n->committed)) return &n->registration;
+        if (n->committed) return &n->keys;
+        return NULL;
+}
+
+int node_counters_check(const NodeRecord *n, BootCounters now)
+{
+        if (boot_counters_compare(now, n->seen) >= 0) return 0;
+        return error_set(NODE_E_BACKWARDS, "boot counters %u/%u are below %u/%u, which this TPM showed before",
+                         now.reset, now.restart, n->seen.reset, n->seen.restart);
+}
+
+void node_counters_seen(NodeRecord *n, BootCounters now)
+{
+        if (boot_counters_compare(now, n->seen) > 0) n->seen = now;
+}
+
+bool node_has_baseline_for(const NodeRecord *n, BootCounters now)
+{
+        return n->baseline.present && !(n->readopt && boot_counters_compare(now, n->readopt_after) > 0);
+}
+
+bool node_was_capped(const NodeRecord *n, BootCounters now)
+{
+        return n->capped && boot_counters_compare(now, n->capped_at) <= 0;
+}
+
+void node_set_capped(NodeRecord *n, BootCounters now)
+{
+        if (node_was_capped(n, now)) return;
+        n->capped = true;
+        n->capped_at = now;
+}
+
+const NodeHalf *node_half(const NodeRecord *n, uint64_t generation)
+{
+        for (size_t i = 0; i < n->n_halves; i++)
+                if (n->halves[i].generation == generation) return &n->halves[i];
+        return NULL;
+}
+
+const NodeVolume *node_volume(const NodeRecord *n, Bytes id, const char *role)
+{
+        for (size_t i = 0; i < n->n_volumes; i++)
+                if (bytes_equal(BYTES_ARRAY(n->volumes[i].id), id) && strcmp(n->volumes[i].role, role) == 0)
+                        return &n->volumes[i];
+        return NULL;
+}
+
+void node_commit(NodeRecord *n, const NodeVolume *volumes, size_t n_volumes)
+{
+        n->keys = n->registration;
+        n->halves[0] = n->registration.half;
+        n->n_halves = 1;
+        for (size_t i = 0; i < n_volumes; i++) n->volumes[i] = volumes[i];
+        n->n_volumes = n_volumes;
+        n->incarnation++;
+        n->seen = n->registration.at;
+        n->capped = false;
+        n->capped_at = (BootCounters){ 0 };
+        n->baseline = n->last = (NodeBoot){ 0 };
+        n->committed = true;
+        n->registering = n->reinstall = n->readopt = false;
+        n->registration = (NodeKeys){ 0 };
+}
+
+static int check_floors(const NodeRecord *old, const NodeRecord *new)
+{
+        for (size_t i = 0; i < old->n_volumes; i++) {
+                const NodeVolume *v = node_volume(new, BYTES_ARRAY(old->volumes[i].id), old->volumes[i].role);
+
+                if (v && v->floor < old->volumes[i].floor)
+                        return error_set(NODE_E_BACKWARDS, "%s: the epoch floor of a volume would go down",
+                                         old->name);
+        }
+        return 0;
+}
+
+int node_check_successor(const NodeRecord *old, const NodeRecord *new)
+{
+        if (new->incarnation < old->incarnation || new->generation < old->generation)
+                return error_set(NODE_E_BACKWARDS, "%s: incarnation or generation would go down", old->name);
+        if (new->incarnation > old->incarnation) return 0;
+        if (boot_counters_compare(new->seen, old->seen) < 0)
+                return error_set(NODE_E_BACKWARDS, "%s: boot counters would go down", old->name);
+        if (old->capped && (!new->capped || boot_counters_compare(new->capped_at, old->capped_at) < 0))
+                return error_set(NODE_E_BACKWARDS, "%s: the cap seen would be forgotten", old->name);
+        return check_floors(old, new);
+}
+
+int node_local_release(NodeLocal *l, BootCounters now, uint64_t at)
+{
+        const int order = boot_counters_compare(now, l->boot);
+
+        if (l->releases > 0 && order < 0)
+                return error_set(NODE_E_BACKWARDS, "boot counters %u/%u are below %u/%u, which were served before",
+                                 now.reset, now.restart, l->boot.reset, l->boot.restart);
+        if (l->releases == 0 || order > 0) {
+                l->boot = now;
+                l->first_at = at;
+                l->releases = 0;
+        }
+        if (l->releases >= NODE_RELEASES_MAX || at > l->first_at + NODE_RELEASES_S)
+                return error_set(NODE_E_FULL, "this boot was answered %u times since %llu s ago", l->releases,
+                                 (unsigned long long)(at - l->first_at));
+        l->releases++;
+        l->last_at = at;
+        return 0;
+}
