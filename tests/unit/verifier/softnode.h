@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A node whose TPM is software: EK, AK and SRK are keys in memory, a "boot" is an event log, and a quote is
+ * whatever the test wants signed. It reaches every refusal of the verifier, also those a real TPM never gives
+ * reason for. And a verifier's service around a store in a folder of its own, with a clock the test turns. */
+
+#include "verifier/session.h"
+
+#include "check.h"
+
+#include "proto/message.h"
+
+typedef struct SoftVerifier {
+        char dir[64];
+        Settings settings;
+        Keys *keys;
+        Service service;
+        uint8_t secret[32]; /* of an enrolment with two uses */
+        char enrolment[ENROLMENT_ID_MAX + 1];
+} SoftVerifier;
+
+extern uint64_t soft_now;
+
+void soft_verifier_init(SoftVerifier *v);
+void soft_verifier_deinit(SoftVerifier *v);
+/* Closes the store and opens it again, as a restart does. */
+void soft_verifier_restart(SoftVerifier *v);
+/* Adds an enrolment secret; eks may be NULL. */
+void soft_enrolment(SoftVerifier *v, const char *id, const uint8_t secret[static 32], uint32_t uses,
+                    uint64_t expires, const uint8_t *ek);
+/* An operator's verb on the node of that id. */
+int soft_operator(SoftVerifier *v, const uint8_t *id, int (*verb)(NodeRecord *n));
+NodeRecord soft_record(SoftVerifier *v, const uint8_t *id);
+/* Kind of the last audit entry. */
+const char *soft_last_kind(SoftVerifier *v);
+
+typedef struct SoftNode {
+        PrivateKey *ek_key, *ak_key, *srk_key;
+        AttestPublic ek, ak, srk;
+        uint8_t id[NODE_ID_SIZE];
+        uint8_t volume_key[32];
+
+        /* the boot */
+        Bytes log; /* the caller's */
+        const char *command_line;
+        BootCounters boot;
+        const char *capped; /* outcome in PCR 15; NULL: zero */
+        unsigned words;     /* phases extended into PCR 11, and stated */
+
+        /* what a test bends */
+        Bytes sent;                    /* the log that is sent instead, where it is set */
+        int words_stated;              /* instead of `words` where not negative */
+        uint32_t bank;                 /* stated; HASH_SHA256 */
+        uint32_t mask;                 /* quoted; ATTEST_PCRS */
+        const uint8_t *other_id;       /* claims to be that node */
+        AttestPurpose purpose;         /* signs for another purpose where unlike 0 */
+        const uint8_t *other_exporter; /* signs for another connection */
+        unsigned bad_signature;        /* flips a bit */
+        uint32_t version;
+        uint64_t epoch, generation;
+        unsigned bad_token;
+        unsigned unseal_possible, command_line_changed;
+        unsigned bad_answer;
+} SoftNode;
+
+/* Keys made, good values everywhere, first boot. `log` is a view the caller keeps. */
+void soft_node_init(SoftNode *n, Bytes log, const char *command_line);
+void soft_node_deinit(SoftNode *n);
+#define cleanup_soft_node _cleanup_(soft_node_deinit)
+
+/* What came of a call: the refusal's slug, or "" where it was granted. */
+typedef struct SoftReply {
+        char reason[49], sentence[401], id[17];
+        uint32_t retry_after_s;
+        int result; /* of the session; everything else is unset unless 0 */
+        uint8_t half[32];
+        uint64_t generation;
+        bool has_approval;
+        bool baseline, clean_up;
+        char release_id[17];
+} SoftReply;
+
+SoftReply soft_register(SoftVerifier *v, SoftNode *n, const uint8_t secret[static 32]);
+SoftReply soft_commit(SoftVerifier *v, SoftNode *n);
+SoftReply soft_unlock(SoftVerifier *v, SoftNode *n);
+SoftReply soft_reattest(SoftVerifier *v, SoftNode *n, const char *outcome);
+/* Register, EnrolCommit, approve; then the next boot begins. */
+void soft_enrol(SoftVerifier *v, SoftNode *n);
+/* The next boot: reset count + 1, cap zero. */
+void soft_boot(SoftNode *n);
+/* An unlock and the attestation that adopts the boot; the node is left capped. */
+void soft_adopt_boot(SoftVerifier *v, SoftNode *n);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "verifier/command-line.h"
+
+#include "verifier/refusal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_MAX_ = 64 };
+
+/* When a parameter is refused. */
+typedef enum When {
+        ALWAYS,
+        UNLESS_OFF,  /* not with a value that means "no" */
+        UNLESS_INIT, /* not with the path of the distribution's init */
+} When;
+
+static const struct {
+        const char *name; /* with '_' for '-' */
+        When when;
+} refused[] = {
+        /* another program in the place of init */
+        { "rdinit", ALWAYS },
+        { "init", UNLESS_INIT },
+        /* shells and stops; dracut, initramfs-tools, systemd */
+        { "rd.break", ALWAYS },
+        { "rd.shell", UNLESS_OFF },
+        { "rd.cmdline", ALWAYS },
+        { "break", ALWAYS },
+        { "rescue", ALWAYS },
+        { "rd.rescue", ALWAYS },
+        { "emergency", ALWAYS },
+        { "rd.emergency", ALWAYS },
+        { "single", ALWAYS },
+        { "s", ALWAYS },
+        { "_s", ALWAYS },
+        { "1", ALWAYS },
+        { "_b", ALWAYS },
+        { "systemd.debug_shell", UNLESS_OFF },
+        { "rd.systemd.debug_shell", UNLESS_OFF },
+        { "systemd.break", ALWAYS },
+        { "rd.systemd.break", ALWAYS },
+        { "systemd.confirm_spawn", UNLESS_OFF },
+        { "systemd.crash_shell", UNLESS_OFF },
+        /* which units run */
+        { "systemd.unit", ALWAYS },
+        { "rd.systemd.unit", ALWAYS },
+        { "systemd.wants", ALWAYS },
+        { "rd.systemd.wants", ALWAYS },
+        { "systemd.mask", ALWAYS },
+        { "rd.systemd.mask", ALWAYS },
+        { "systemd.run", ALWAYS },
+        { "rd.systemd.run", ALWAYS },
+        /* what units are given */
+        { "systemd.setenv", ALWAYS },
+        { "systemd.set_credential", ALWAYS },
+        { "systemd.set_credential_binary", ALWAYS },
+        /* a debugger or a dump of memory from outside */
+        { "kgdboc", ALWAYS },
+        { "kgdbwait", ALWAYS },
+};
+
+static const char *const init_paths[] = { "/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd",
+                                          "/usr/lib/systemd/systemd" };
+
+static bool is_space(char c)
+{
+        return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* One word without the quotes of `quotes`; moves *at behind it. False at the end. */
+static bool next_word(const char **at, const char *quotes, char *dst, size_t room)
+{
+        const char *p = *at;
+        char quote = '\0';
+        size_t n = 0;
+
+        while (is_space(*p)) p++;
+        if (!*p) return false;
+        for (; *p && (quote || !is_space(*p)); p++) {
+                if (quote ? *p == quote : strchr(quotes, *p) != NULL) quote = quote ? '\0' : *p;
+                else if (n + 1 < room) dst[n++] = *p;
+        }
+        dst[n] = '\0';
+        *at = p;
+        return true;
+}
+
+static void normalise(char *name)
+{
+        for (; *name; name++) {
+                if (*name == '-') *name = '_';
+                if (*name >= 'A' && *name <= 'Z') *name = (char)(*name - 'A' + 'a');
+        }
+}
+
+static bool is_off(const char *value)
+{
+        static const char *const off[] = { "0", "no", "n", "false", "f", "off" };
+
+        for (size_t i = 0; value && i < ARRAY_SIZE(off); i++)
+                if (strcasecmp(value, off[i]) == 0) return true;
+        return false;
+}
+
+static bool is_init(const char *value)
+{
+        for (size_t i = 0; value && i < ARRAY_SIZE(init_paths); i++)
+                if (strcmp(value, init_paths[i]) == 0) return true;
+        return false;
+}
+
+static bool word_is_refused(const char *word)
+{
+        char name[NAME_MAX_];
+        const char *equals = strchr(word, '='), *value = equals ? equals + 1 : NULL;
+        const size_t n = equals ? (size_t)(equals - word) : strlen(word);
+
+        if (n >= sizeof(name)) return false; /* longer than any name refused */
+        (void)snprintf(name, sizeof(name), "%.*s", (int)n, word);
+        normalise(name);
+        for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+                if (strcmp(name, refused[i].name) != 0) continue;
+                if (refused[i].when == UNLESS_OFF && is_off(value)) return false;
+                if (refused[i].when == UNLESS_INIT && is_init(value)) return false;
+                return true;
+        }
+        return false;
+}
+
+static int judge_split_by(const char *text, const char *quotes, char ret_word[static COMMAND_LINE_WORD_MAX])
+{
+        char word[COMMAND_LINE_WORD_MAX];
+
+        while (next_word(&text, quotes, word, sizeof(word))) {
+                if (!word_is_refused(word)) continue;
+                memcpy(ret_word, word, sizeof(word));
+                return VERIFIER_E_REFUSED;
+        }
+        return 0;
+}
+
+int command_line_judge(const char *text, char ret_word[static COMMAND_LINE_WORD_MAX])
+{
+        static const char *const quotes[] = { "\"", "\"'", "" };
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(quotes) && r == 0; i++) r = judge_split_by(text, quotes[i], ret_word);
+        return r;
+}

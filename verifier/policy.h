@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The built-in policy. Pure: a log that gave the values of a verified quote goes in, a verdict comes out.
+ *
+ * Without a baseline a boot is judged by `first-boot`: Secure Boot as the cluster asks for it, the kernel command
+ * line proven by an event and free of what command-line.h lists; the rest is recorded. With a baseline it must
+ * also be that boot, event by event, in POLICY_PCRS.
+ *
+ * POLICY_PCRS are those of the quote but the cap's. Two boots of one machine with unchanged firmware settings have
+ * equal events in all of them: boot order, boot variables (PCR 1) and partition tables (PCR 5) are measured, but
+ * do not change by themselves (tests/unit/verifier/test-policy.c holds two logs of one machine against each
+ * other). */
+
+#include "eventlog/compare.h"
+#include "verifier/refusal.h"
+
+enum { POLICY_PCRS = 0x007bff, POLICY_FACTS_MAX = 200 };
+
+typedef struct PolicyInput {
+        const EventLog *log;
+        HashAlg bank;
+        const char *command_line;
+        bool secure_boot_required;
+        const EventLog *baseline; /* NULL: first-boot */
+        HashAlg baseline_bank;
+        const char *node; /* its name, for the sentence */
+} PolicyInput;
+
+/* VERIFIER_E_REFUSED: policy-secure-boot, policy-command-line, policy-changed-boot. On 0 ret_facts says in words
+ * what was found, for the audit. */
+_must_check_ int policy_judge(const PolicyInput *in, halfkey_v1_Refusal *refusal,
+                              char ret_facts[static POLICY_FACTS_MAX]);

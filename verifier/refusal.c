@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "verifier/refusal.h"
+
+#include "attest/outcome.h"
+#include "base/hex.h"
+#include "base/secret.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+typedef struct ReasonRow {
+        const char *slug;
+        uint32_t retry_after_s;
+} ReasonRow;
+
+static const ReasonRow rows[REFUSAL_COUNT] = {
+        [REFUSAL_VERSION] = { "version", 0 },
+        [REFUSAL_NODE_UNKNOWN] = { "node-unknown", 60 },
+        [REFUSAL_NODE_PENDING] = { "node-pending", 5 },
+        [REFUSAL_NODE_QUARANTINED] = { "node-quarantined", 30 },
+        [REFUSAL_NODE_EXISTS] = { "node-exists", 15 },
+        [REFUSAL_NODE_NOT_ENROLLED] = { "node-not-enrolled", 30 },
+        [REFUSAL_EVIDENCE] = { "evidence", 10 },
+        [REFUSAL_EVIDENCE_FORM] = { "evidence-form", 0 },
+        [REFUSAL_EVIDENCE_NODE_ID] = { "evidence-node-id", 0 },
+        [REFUSAL_EVIDENCE_EK_CERTIFICATE] = { "evidence-ek-certificate", 0 },
+        [REFUSAL_PCR_SELECTION] = { "pcr-selection", 0 },
+        [REFUSAL_CAP_NOT_ZERO] = { "cap-not-zero", 0 },
+        [REFUSAL_CAP_SEEN] = { "cap-seen", 0 },
+        [REFUSAL_CAP_MISMATCH] = { "cap-mismatch", 0 },
+        [REFUSAL_COUNTERS_WENT_BACK] = { "counters-went-back", 30 },
+        [REFUSAL_LOG_MALFORMED] = { "log-malformed", 0 },
+        [REFUSAL_LOG_DOES_NOT_REPLAY] = { "log-does-not-replay", 10 },
+        [REFUSAL_POLICY_SECURE_BOOT] = { "policy-secure-boot", 30 },
+        [REFUSAL_POLICY_COMMAND_LINE] = { "policy-command-line", 30 },
+        [REFUSAL_POLICY_CHANGED_BOOT] = { "policy-changed-boot", 15 },
+        [REFUSAL_SECRET_UNKNOWN] = { "enrolment-secret-unknown", 0 },
+        [REFUSAL_SECRET_USED] = { "enrolment-secret-used", 0 },
+        [REFUSAL_SECRET_EXPIRED] = { "enrolment-secret-expired", 0 },
+        [REFUSAL_SECRET_EK] = { "enrolment-secret-ek", 0 },
+        [REFUSAL_COMMIT_INVALID] = { "commit-invalid", 0 },
+        [REFUSAL_RELEASE_LIMIT] = { "release-limit", 0 },
+        [REFUSAL_TOKEN_GENERATION] = { "token-generation-unknown", 30 },
+        [REFUSAL_TOKEN_HASH] = { "token-hash", 0 },
+        [REFUSAL_TOKEN_EPOCH] = { "token-epoch", 0 },
+        [REFUSAL_VOLUME_UNKNOWN] = { "volume-unknown", 30 },
+        [REFUSAL_UNSEAL_POSSIBLE] = { "unseal-possible", 0 },
+        [REFUSAL_BUSY] = { "busy", 5 },
+};
+
+const char *refusal_slug(RefusalReason reason)
+{
+        return rows[reason].slug;
+}
+
+int refusal_id(char ret[static 17])
+{
+        uint8_t id[8];
+        int r;
+
+        r = random_bytes(id, sizeof(id));
+        if (r == 0) hex_encode(BYTES_ARRAY(id), ret);
+        return r;
+}
+
+int refuse(halfkey_v1_Refusal *ret, RefusalReason reason, const char *fmt, ...)
+{
+        va_list ap;
+        int r;
+
+        *ret = (halfkey_v1_Refusal){ .retry_after_s = rows[reason].retry_after_s };
+        (void)snprintf(ret->reason, sizeof(ret->reason), "%s", rows[reason].slug);
+        va_start(ap, fmt);
+        (void)vsnprintf(ret->sentence, sizeof(ret->sentence), fmt, ap);
+        va_end(ap);
+        r = refusal_id(ret->id);
+        return r < 0 ? r : VERIFIER_E_REFUSED;
+}
+
+int refuse_evidence(halfkey_v1_Refusal *ret, int attest_outcome)
+{
+        int r;
+
+        if (attest_outcome == 0 || (attest_outcome < 0 && attest_outcome != -EBADMSG)) return attest_outcome;
+        if (attest_outcome == ATTEST_E_SELECTION)
+                return refuse(ret, REFUSAL_PCR_SELECTION, "%s: node and verifier must be of versions that fit",
+                              attest_sentence(attest_outcome));
+        r = refuse(ret, REFUSAL_EVIDENCE, "%s", attest_sentence(attest_outcome));
+        (void)snprintf(ret->reason, sizeof(ret->reason), "evidence-%s", attest_reason(attest_outcome));
+        return r;
+}
