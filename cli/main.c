@@ -15,13 +15,37 @@
 #include <string.h>
 #include <unistd.h>
 
+extern const Verb verb_cluster_init, verb_cluster_status, verb_cluster_events;
+extern const Verb verb_cluster_node_list, verb_cluster_node_show, verb_cluster_node_approve,
+        verb_cluster_node_quarantine, verb_cluster_node_activate, verb_cluster_node_remove,
+        verb_cluster_node_reinstall;
+extern const Verb verb_cluster_enrolment_new, verb_cluster_enrolment_list, verb_cluster_enrolment_remove;
+extern const Verb verb_cluster_recovery_get, verb_cluster_recovery_open;
 extern const Verb verb_eventlog_show, verb_eventlog_replay, verb_eventlog_verify;
 
+/* One a line, in the order that --help shows them. */
+/* clang-format off */
 static const Verb *const verbs[] = {
+        &verb_cluster_init,
+        &verb_cluster_status,
+        &verb_cluster_node_list,
+        &verb_cluster_node_show,
+        &verb_cluster_node_approve,
+        &verb_cluster_node_quarantine,
+        &verb_cluster_node_activate,
+        &verb_cluster_node_remove,
+        &verb_cluster_node_reinstall,
+        &verb_cluster_enrolment_new,
+        &verb_cluster_enrolment_list,
+        &verb_cluster_enrolment_remove,
+        &verb_cluster_recovery_get,
+        &verb_cluster_recovery_open,
+        &verb_cluster_events,
         &verb_eventlog_show,
         &verb_eventlog_replay,
         &verb_eventlog_verify,
 };
+/* clang-format on */
 
 int cli_fail(int r, const char *subject)
 {
