@@ -41,11 +41,18 @@ class Disk:
         """Write a file on the ESP, with its folders."""
         folders = pathlib.PurePosixPath(name).parents
         for folder in reversed([f for f in folders if str(f) != "."]):
-            host.run("mmd", "-D", "s", "-i", self.esp, f"::{folder}", env=_MTOOLS)
+            self._make_folder(folder)
         with tempfile.NamedTemporaryFile() as part:
             part.write(data)
             part.flush()
             host.run("mcopy", "-o", "-i", self.esp, part.name, f"::{name}", env=_MTOOLS)
+
+    def _make_folder(self, folder):
+        # mmd has no "if it is not there": whether it is, mdir says.
+        try:
+            host.run("mdir", "-i", self.esp, f"::{folder}", env=_MTOOLS)
+        except host.RigError:
+            host.run("mmd", "-i", self.esp, f"::{folder}", env=_MTOOLS)
 
     def get(self, name):
         """Read a file of the ESP."""

@@ -82,7 +82,7 @@ def tree_digest(*tops):
     """A hash over names, modes and contents of files and folders."""
     digest = hashlib.sha256()
     for top in map(pathlib.Path, tops):
-        for path in sorted([top, *top.rglob("*")]):
+        for path in sorted(p for p in [top, *top.rglob("*")] if "__pycache__" not in p.parts):
             info = path.lstat()
             digest.update(f"{path.relative_to(top)}\0{info.st_mode:o}\0".encode())
             if path.is_symlink():

@@ -2,6 +2,7 @@
 """The frame of a boot test: a folder, a time limit, machines that end with it, logs when it fails."""
 
 import os
+import pathlib
 import shutil
 import signal
 import sys
@@ -39,22 +40,22 @@ class Scenario:
     def equal(self, got, wanted, text):
         self.check(got == wanted, text if got == wanted else f"{text}\n     wanted {wanted!r}\n     got    {got!r}")
 
-    def node(self, picture, cmdline=CMDLINE, name="node", banks="sha256"):
+    def node(self, picture, cmdline=CMDLINE, folder=None, banks="sha256", **options):
         """A node that was never switched on: its disk from an image, a TPM of its own."""
-        folder = self.folder / name
-        folder.mkdir()
+        folder = folder or self.folder / "node"
+        folder.mkdir(exist_ok=True)
         uki = disk.unified_kernel(picture, cmdline)
         return self.machine(folder, disk.make(folder / "disk.raw", picture.luks, uki),
-                            tpm.Tpm.create(folder / "tpm", banks))
+                            tpm.Tpm.create(folder / "tpm", banks), **options)
 
-    def clone(self, fixture, name="node"):
-        """A node as a fixture's folder left it, switched off."""
+    def clone(self, source, name="node", **options):
+        """A node as a fixture's folder left it, switched off: a copy to start and to change."""
         folder = self.folder / name
         folder.mkdir()
-        copy = disk.Disk(fixture / "disk.raw").clone(folder / "disk.raw")
-        if (fixture / "efivars.fd").exists():
-            shutil.copy(fixture / "efivars.fd", folder)
-        return self.machine(folder, copy, tpm.Tpm(fixture / "tpm").clone(folder / "tpm"))
+        copy = disk.Disk(source / "disk.raw").clone(folder / "disk.raw")
+        if (source / "efivars.fd").exists():
+            shutil.copy(source / "efivars.fd", folder)
+        return self.machine(folder, copy, tpm.Tpm(source / "tpm").clone(folder / "tpm"), **options)
 
     def machine(self, folder, drive, chip, **options):
         made = machine.Machine(folder, drive, chip, **options)
@@ -80,7 +81,7 @@ class Scenario:
             print(f"---- {path}, last lines\n{_tail(path, 80)}", flush=True)
 
 
-def run(test, limit=300):
+def run(test, limit=500):
     """Run test(Scenario) as this program's work: exit 0 or 1 after at most `limit` seconds."""
     name = os.path.basename(sys.argv[0]).removesuffix(".py")
     signal.signal(signal.SIGALRM, _out_of_time)
@@ -100,6 +101,25 @@ def run(test, limit=300):
     shutil.rmtree(scene.folder)
     print(f"{name}: {scene.checks} checks in {time.monotonic() - start:.0f} s")
     sys.exit(0)
+
+
+def fixture(name, picture, build):
+    """A folder that build(folder) filled once: disk.raw, tpm/, efivars.fd, and what else its tests share.
+
+    Built by whichever test comes first, again when the image, the rig or the tests change; the others wait.
+    A node in it must be switched off; tests use Scenario.clone() and never write to the folder."""
+    tests = pathlib.Path(__file__).resolve().parent.parent
+    key = host.tree_digest(tests / "rig", *sorted(tests.glob("*.py")))
+    folder = host.BUILD / "qemu" / f"fixture-{name}-{picture.folder.name}-{key}"
+    with host.locked(host.BUILD / "qemu" / f"fixture-{name}.lock"):
+        if not (folder / "complete").exists():
+            for older in folder.parent.glob(f"fixture-{name}-*"):
+                shutil.rmtree(older)
+            folder.mkdir(parents=True)
+            with host.step(f"fixture `{name}`"):
+                build(folder)
+            (folder / "complete").touch()
+    return folder
 
 
 def stock_image():
