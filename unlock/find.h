@@ -5,7 +5,9 @@
  *
  * Two devices that carry the same LUKS UUID are an attack or a clone: which one udev's link names is chance.
  * Members of a running md array or multipath map carry the UUID of the device they make up and are not
- * counted, nor are those that hold an md superblock at their end (0.90, 1.0) while the array is not yet up. */
+ * counted, nor are those that hold an md superblock at their end (0.90, 1.0) while the array is not yet up.
+ * Whoever opens the volume opens the device that find_by_uuid() names, not the link: a forged superblock hides
+ * a twin from the count, and then it must not be what is opened. */
 
 #include "base/macros.h"
 

@@ -52,7 +52,7 @@ _must_check_ int volume_has_token(const Volume *v);
  *   HEADER_USE_TOKEN      unattended: there must be one halfkey token, and its keyslot passes the strict list
  *   HEADER_USE_TYPED      recovery: the same where there is a token; keyslots that may be tried are bounded
  *   HEADER_USE_INSTALLER  enrolment: no halfkey token; a re-encryption in progress is accepted
- * The keyed tags (issue "Unlock under attack") join after a volume key is known: volume_verify_tag(). */
+ * Keyed tags over volume_header() are a check of their own, once a key is known. */
 _must_check_ int volume_check(Volume *v, HeaderUse use);
 /* The header as volume_check() parsed it, for the canonical encoding; NULL before. Owned by v. */
 const Header *volume_header(const Volume *v);
