@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <pb_common.h>
@@ -16,38 +17,14 @@
 
 enum { NESTING_MAX = 8 }; /* our messages nest three deep */
 
-/* Bytes of the UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), 0 if there is none. */
-static size_t utf8_length(const uint8_t *p, size_t left)
-{
-        uint32_t c;
-        size_t n;
-
-        if (p[0] < 0x80) return p[0] >= 0x20 && p[0] != 0x7f ? 1 : 0;
-        if ((p[0] & 0xe0) == 0xc0) n = 2;
-        else if ((p[0] & 0xf0) == 0xe0) n = 3;
-        else if ((p[0] & 0xf8) == 0xf0) n = 4;
-        else return 0;
-        if (n > left) return 0;
-        c = p[0] & (0x7fU >> n);
-        for (size_t i = 1; i < n; i++) {
-                if ((p[i] & 0xc0) != 0x80) return 0;
-                c = c << 6 | (p[i] & 0x3fU);
-        }
-        if (c < (n == 2 ? 0xa0U : n == 3 ? 0x800U : 0x10000U)) return 0; /* also the C1 controls */
-        if ((c >= 0xd800 && c < 0xe000) || c > 0x10ffff) return 0;
-        return n;
-}
-
 static int check_string(const uint8_t *text, size_t size)
 {
         const size_t length = strnlen((const char *)text, size);
+        Reader r = READER_INIT(BYTES(text, length));
+        uint32_t c;
 
-        for (size_t i = 0; i < length;) {
-                const size_t n = utf8_length(text + i, length - i);
-
-                if (n == 0) return -EBADMSG;
-                i += n;
-        }
+        while (reader_left(&r) > 0)
+                if (utf8_decode(&r, &c) < 0 || !utf8_printable(c)) return -EBADMSG;
         for (size_t i = length; i < size; i++)
                 if (text[i] != 0) return -EBADMSG;
         return 0;

@@ -18,19 +18,13 @@ static struct {
         const char *name;
         LogLevel max;
         bool journal;
-        int console;
-} sink = { .name = "halfkey", .max = LOG_LEVEL_INFO, .console = -1 };
+} sink = { .name = "halfkey", .max = LOG_LEVEL_INFO };
 
 void log_init(const char *name, LogLevel max)
 {
         sink.name = name;
         sink.max = max;
         sink.journal = getenv("JOURNAL_STREAM") != NULL;
-}
-
-void log_set_console(int fd)
-{
-        sink.console = fd;
 }
 
 static void defuse(char *text)
@@ -54,9 +48,4 @@ void log_line(LogLevel level, const char *fmt, ...)
         if (sink.journal) n = snprintf(line, sizeof(line), "<%d>%s\n", (int)level, text);
         else n = snprintf(line, sizeof(line), "%s: %s\n", sink.name, text);
         IGNORE_RESULT(fd_write_all(STDERR_FILENO, BYTES(line, (size_t)n)));
-
-        if (sink.console >= 0 && level <= LOG_LEVEL_NOTICE) {
-                n = snprintf(line, sizeof(line), "%s: %s\r\n", sink.name, text);
-                IGNORE_RESULT(fd_write_all(sink.console, BYTES(line, (size_t)n)));
-        }
 }

@@ -4,7 +4,7 @@
 /* Where a program's messages go. Only programs log, never libraries; never a secret.
  *
  * Lines go to stderr, each with the syslog priority prefix <N> when stderr is the journal (JOURNAL_STREAM is
- * set), and to /dev/console where the program asked for that. */
+ * set). */
 
 #include "base/macros.h"
 
@@ -18,8 +18,6 @@ typedef enum LogLevel {
 
 /* `name` is put before each line where the journal does not do so; lines above max are dropped. */
 void log_init(const char *name, LogLevel max);
-/* Notices and worse are also written to this fd (the console), with CR LF; -1: nowhere. */
-void log_set_console(int fd);
 void log_line(LogLevel level, const char *fmt, ...) _printf_(2, 3);
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -57,7 +57,11 @@ static void what_does_not_fit_is_refused(void)
 
         CHECK_RESULT(decode_reason(BYTES_LITERAL("1234567890123456789012345678901234567890123456789"), &refusal),
                      -EBADMSG);
-        CHECK_RESULT(proto_decode(halfkey_v1_Refusal_fields, BYTES_LITERAL("\x0a\x05" "abc"), &refusal), -EBADMSG);
+        CHECK_RESULT(proto_decode(halfkey_v1_Refusal_fields,
+                                  BYTES_LITERAL("\x0a\x05"
+                                                "abc"),
+                                  &refusal),
+                     -EBADMSG);
         CHECK_RESULT(PROTO_SET(evidence.node_id, BYTES_ARRAY(long_id)), -EMSGSIZE);
         CHECK(evidence.node_id.size == 0);
 }
