@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "node/boot.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int choose_bank(const EventLog *log, HashAlg *ret)
+{
+        static const HashAlg wanted[] = { HASH_SHA256, HASH_SHA384 };
+
+        for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+                for (size_t j = 0; j < log->n_banks; j++)
+                        if (log->banks[j] == wanted[i]) {
+                                *ret = wanted[i];
+                                return 0;
+                        }
+        return error_set(-EOPNOTSUPP, "the event log has neither a SHA-256 nor a SHA-384 bank: enable one in the "
+                                      "firmware's TPM settings");
+}
+
+/* One line of text from sysfs or procfs, without its newline; what is not printable ASCII becomes '?'. */
+static int read_line(const char *path, char *ret, size_t size)
+{
+        cleanup_free uint8_t *text = NULL;
+        size_t n;
+        int r;
+
+        r = file_read(path, 65536, &text, &n);
+        if (r < 0) return r;
+        while (n > 0 && isspace(text[n - 1])) n--;
+        if (n >= size) return error_set(-EMSGSIZE, "%s: longer than %zu characters", path, size - 1);
+        for (size_t i = 0; i < n; i++) ret[i] = (char)(text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?');
+        ret[n] = '\0';
+        return 0;
+}
+
+static int read_log(const char *path, NodeBoot *b)
+{
+        char credential[512];
+        const char *folder = getenv("CREDENTIALS_DIRECTORY");
+        int r;
+
+        if (!path && folder) {
+                (void)snprintf(credential, sizeof(credential), "%s/eventlog", folder);
+                if (access(credential, R_OK) == 0) path = credential;
+        }
+        if (!path) path = NODE_LOG_PATH;
+        r = file_read(path, EVENTLOG_SIZE_MAX, &b->log_bytes, &b->log_size);
+        if (r < 0) return r;
+        r = eventlog_parse(BYTES(b->log_bytes, b->log_size), &b->log);
+        if (r == EVENTLOG_E_MALFORMED)
+                r = error_set(-EBADMSG, "offset %zu: %s", b->log->fault_offset, b->log->fault);
+        if (r < 0) return error_prefix(r, "%s", path);
+        return 0;
+}
+
+int node_boot_read(const char *log_path, NodeBoot **ret)
+{
+        cleanup_node_boot NodeBoot *b = calloc(1, sizeof(*b));
+        int r;
+
+        if (!b) return -ENOMEM;
+        b->command_line = calloc(1, NODE_COMMAND_LINE_MAX + 1);
+        if (!b->command_line) return -ENOMEM;
+        r = read_log(log_path, b);
+        if (r < 0) return r;
+        r = choose_bank(b->log, &b->bank);
+        if (r < 0) return r;
+        r = eventlog_replay(b->log, b->bank, &b->replayed);
+        if (r != 0) return r < 0 ? r : error_set(-EBADMSG, "the event log cannot be replayed");
+        r = read_line("/proc/cmdline", b->command_line, NODE_COMMAND_LINE_MAX + 1);
+        if (r < 0) return r;
+        /* Both are for people only; a machine may have neither. */
+        if (read_line("/proc/sys/kernel/hostname", b->hostname, sizeof(b->hostname)) < 0) b->hostname[0] = '\0';
+        if (read_line("/sys/class/dmi/id/chassis_serial", b->serial, sizeof(b->serial)) < 0) b->serial[0] = '\0';
+        *ret = TAKE_PTR(b);
+        return 0;
+}
+
+void node_boot_free(NodeBoot *b)
+{
+        if (!b) return;
+        eventlog_free(b->log);
+        free(b->log_bytes);
+        free(b->command_line);
+        free(b);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "node/seal.h"
+
+#include "attest/seal.h"
+#include "base/error.h"
+#include "base/writer.h"
+
+#include <errno.h>
+#include <string.h>
+
+int seal_new_half(Tpm *tpm, const TpmObject *srk, Secret **ret)
+{
+        cleanup_secret Secret *ours = NULL, *tpms = NULL;
+        int r;
+
+        r = secret_new_random(SEAL_HALF_SIZE, &ours);
+        if (r == 0) r = tpm_random(tpm, srk, SEAL_HALF_SIZE, &tpms);
+        if (r != 0) return r;
+        for (size_t i = 0; i < ours->size; i++) ours->data[i] ^= tpms->data[i];
+        *ret = TAKE_PTR(ours);
+        return 0;
+}
+
+/* The policy key's public area and the policyRef that this token's seal stands for. */
+static int authority_of(const Token *token, AttestPublic *ret_key, uint8_t ret_ref[static SHA256_SIZE])
+{
+        int r;
+
+        r = attest_public_policy_key(token_blob_bytes(&token->policy_key), ret_key);
+        if (r == 0) r = attest_policy_ref(token->node_id, token->generation, ret_ref);
+        return r;
+}
+
+static int seal_policy(const Token *token, uint8_t ret[static SHA256_SIZE])
+{
+        uint8_t ref[SHA256_SIZE];
+        AttestName name;
+        AttestPublic key;
+        int r;
+
+        r = authority_of(token, &key, ref);
+        if (r == 0) r = attest_public_name(&key, &name);
+        if (r == 0) r = attest_policy_authorize(&name, ref, ret);
+        return r;
+}
+
+static int set_tpm2b(TokenBlob *blob, Bytes content)
+{
+        cleanup_writer Writer w = WRITER_INIT(UINT16_MAX + 2);
+        Bytes all;
+        int r;
+
+        writer_tpm2b(&w, content);
+        r = writer_finish(&w, &all);
+        return r < 0 ? r : token_blob_set(blob, all);
+}
+
+static int get_tpm2b(const TokenBlob *blob, Bytes *ret)
+{
+        Reader r = READER_INIT(token_blob_bytes(blob));
+
+        if (reader_tpm2b(&r, ret) < 0 || reader_finish(&r) < 0)
+                return error_set(-EBADMSG, "the token's seal is malformed");
+        return 0;
+}
+
+int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, Token *token)
+{
+        uint8_t policy[SHA256_SIZE];
+        TpmSealed sealed;
+        int r;
+
+        r = seal_policy(token, policy);
+        if (r == 0) r = tpm_seal(tpm, srk, BYTES_ARRAY(policy), half, &sealed);
+        if (r == 0) r = set_tpm2b(&token->seal_private, BYTES(sealed.private_area, sealed.private_size));
+        if (r == 0) r = set_tpm2b(&token->seal_public, tpm_public_bytes(&sealed.public_area));
+        if (r == 0) r = token_blob_set(&token->srk_public, tpm_public_bytes(&srk->public_area));
+        if (r == 0) r = token_blob_set(&token->srk_name, tpm_name_bytes(&srk->name));
+        if (r != 0) return r;
+        token->srk_handle = srk->handle;
+        return 0;
+}
+
+/* The approval of exactly the PCR 7 that the log gives, with the cap open. */
+static const TokenApproval *find_approval(const Token *token, const NodeBoot *boot)
+{
+        uint8_t policy[SHA256_SIZE];
+        AttestPcrs pcrs;
+
+        if (attest_approval_pcrs(boot->bank, pcr_value(&boot->replayed, ATTEST_SECURE_BOOT_PCR), &pcrs) < 0 ||
+            attest_policy_pcr(NULL, &pcrs, policy) < 0)
+                return NULL;
+        for (size_t i = 0; i < token->n_approvals; i++)
+                if (bytes_equal(BYTES_ARRAY(token->approvals[i].policy), BYTES_ARRAY(policy)))
+                        return &token->approvals[i];
+        return NULL;
+}
+
+static int pinned_srk(const Token *token, TpmObject *ret)
+{
+        int r;
+
+        r = tpm_object_init(token->srk_handle, token_blob_bytes(&token->srk_public), ret);
+        if (r == 0) r = tpm_object_check_name(ret, token_blob_bytes(&token->srk_name));
+        return r == 0 ? 0 : error_prefix(r, "the token's storage key");
+}
+
+int seal_open(Tpm *tpm, const Token *token, const NodeBoot *boot, Secret **ret)
+{
+        const TokenApproval *approval = find_approval(token, boot);
+        uint8_t ref[SHA256_SIZE];
+        TpmUnsealParams params = { .bank = boot->bank };
+        TpmApproval authority;
+        TpmObject srk;
+        AttestPublic key;
+        int r;
+
+        if (token->bank != boot->bank)
+                return error_set(TPM_E_POLICY, "the seal is for the %s bank, this boot measures %s",
+                                 hash_name(token->bank), hash_name(boot->bank));
+        if (!approval)
+                return error_set(TPM_E_POLICY,
+                                 "PCR 7 of this boot is in none of the cluster's approvals: Secure Boot "
+                                 "state or keys changed");
+        r = pinned_srk(token, &srk);
+        if (r == 0) r = authority_of(token, &key, ref);
+        if (r == 0) r = get_tpm2b(&token->seal_private, &params.private_area);
+        if (r == 0) r = get_tpm2b(&token->seal_public, &params.public_area);
+        if (r != 0) return r;
+        authority = (TpmApproval){
+                .key_public = BYTES(key.encoded, key.encoded_size),
+                .policy = BYTES_ARRAY(approval->policy),
+                .policy_ref = BYTES_ARRAY(ref),
+                .signature = token_blob_bytes(&approval->signature),
+                .ticket = token_blob_bytes(&approval->ticket),
+        };
+        params.srk = &srk;
+        params.mask = ATTEST_PCR_BIT(ATTEST_SECURE_BOOT_PCR) | ATTEST_PCR_BIT(ATTEST_CAP_PCR);
+        params.approval = &authority;
+        return tpm_unseal(tpm, &params, ret);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The node's half: sealing it as a token describes, and opening it again. Used in the initrd, and by the agent to
+ * show that after the cap it no longer opens. */
+
+#include "node/boot.h"
+#include "tpm/keys.h"
+#include "tpm/seal.h"
+#include "unlock/token.h"
+
+enum { SEAL_HALF_SIZE = 32 };
+
+/* A fresh half from the kernel's and the TPM's randomness. */
+_must_check_ int seal_new_half(Tpm *tpm, const TpmObject *srk, Secret **ret);
+
+/* Seals half under the SRK for the policy key and the policyRef of (node id, generation) that the token names, and
+ * puts the seal into the token. */
+_must_check_ int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, Token *token);
+
+/* Unseals with the approval that fits what the log says the PCRs are, so that none is tried in vain.
+ * TPM_E_POLICY: the state of this boot is not approved, TPM_E_CAPPED: this boot was capped already; else what
+ * tpm_unseal() says. */
+_must_check_ int seal_open(Tpm *tpm, const Token *token, const NodeBoot *boot, Secret **ret);
