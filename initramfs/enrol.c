@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The enrolment boot (DESIGN, "Enrolment"): an image's volume, open to whoever built the image, becomes this
+ * node's own. Each step is proven before the next one relies on it, the installer's key opens the volume until a
+ * later boot was opened by attestation, and a run that was interrupted starts over. */
+
+#include "attest/seal.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "crypto/cms.h"
+#include "initramfs/attempt.h"
+#include "node/esp.h"
+#include "node/call.h"
+#include "node/register.h"
+#include "node/seal.h"
+#include "proto/message.h"
+#include "unlock/combine.h"
+#include "unlock/enrol.h"
+#include "unlock/recovery-key.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Enrolment {
+        Session *s;
+        NodeKeys keys;
+        Registered *registered;
+        Secret *node_half;
+        halfkey_v1_EnrolCommit *commit;
+        halfkey_v1_Refusal refusal;
+} Enrolment;
+
+static void enrolment_deinit(Enrolment *e)
+{
+        node_keys_deinit(&e->keys);
+        registered_free(TAKE_PTR(e->registered));
+        secret_free(TAKE_PTR(e->node_half));
+        free(e->commit);
+}
+
+/* The installer's key: a credential, else the file that the initrd's crypttab names, else what was typed. */
+static int installer_key(const Session *s, const OwnVolume *v, Secret **ret)
+{
+        const char *folder = getenv("CREDENTIALS_DIRECTORY");
+        char path[512];
+        int r = -ENOENT;
+
+        if (folder) {
+                (void)snprintf(path, sizeof(path), "%s/halfkey.installer-key", folder);
+                r = file_read_secret(path, ret);
+        }
+        if (r == -ENOENT && v->key_file) r = file_read_secret(v->key_file, ret);
+        if (r == -ENOENT && s->installer_key) return secret_new_copy(secret_bytes(s->installer_key), ret);
+        if (r == -ENOENT)
+                return error_set(-ENOKEY,
+                                 "no installer's key for volume '%s' in a credential or in the initrd's crypttab: "
+                                 "type a passphrase that opens it",
+                                 v->setting->name);
+        return r;
+}
+
+static int show_progress(uint64_t done, uint64_t total, void *user_data)
+{
+        unsigned *said = user_data;
+        const unsigned percent = total > 0 ? (unsigned)(done * 100 / total) : 100;
+
+        if (percent / 10 > *said / 10 || (percent == 100 && *said != 100)) {
+                log_notice("re-encrypting with a fresh volume key: %u %% of %llu MB", percent,
+                           (unsigned long long)total / 1000000);
+                *said = percent;
+        }
+        return 0;
+}
+
+static int register_node(Enrolment *e)
+{
+        cleanup_rpc_channel RpcChannel *channel = NULL;
+        const RegisterParams params = {
+                .tpm = e->s->tpm,
+                .config = e->s->config,
+                .boot = e->s->boot,
+                .keys = &e->keys,
+                .attempt_id = e->s->attempt_id,
+        };
+        int r;
+
+        r = call_connect(e->s->config, &channel);
+        if (r < 0) return r;
+        (void)snprintf(e->s->verifier, sizeof(e->s->verifier), "%s", rpc_channel_address(channel));
+        r = node_register(channel, &params, &e->registered, &e->refusal);
+        if (r != 0) return r;
+        (void)snprintf(e->s->node_name, sizeof(e->s->node_name), "%s", e->registered->result.node_name);
+        log_notice("registered with %s as %s", e->s->verifier, e->s->node_name);
+        timeline_note(&e->s->timeline, "registered");
+        return 0;
+}
+
+/* The volume in session terms is read anew after each step that changed its header underneath. */
+static int reopen(OwnVolume *v, HeaderUse use)
+{
+        cleanup_volume Volume *fresh = NULL;
+        int r;
+
+        r = volume_open(v->device, &fresh);
+        if (r == 0) r = volume_check(fresh, use);
+        if (r != 0) return r;
+        volume_free(v->volume);
+        v->volume = TAKE_PTR(fresh);
+        return 0;
+}
+
+static int reencrypt(Enrolment *e, OwnVolume *v, const Secret *key)
+{
+        unsigned said = 0;
+        int r;
+
+        if (e->s->config->unique_volume_key) return 0;
+        log_notice("volume '%s' came with an image: its volume key is replaced; this may take a while and may be "
+                   "interrupted",
+                   v->setting->name);
+        volume_free(TAKE_PTR(v->volume));
+        r = enrol_reencrypt(v->device, key, show_progress, &said);
+        if (r != 0) return error_prefix(r, "re-encryption");
+        timeline_note(&e->s->timeline, "re-encrypted");
+        return 0;
+}
+
+/* The token but for its keyslots, which only the re-encrypted header can tell. */
+static int new_token(const Enrolment *e, const OwnVolume *v, Token **ret)
+{
+        const halfkey_v1_RegisterResult *result = &e->registered->result;
+        cleanup_token Token *t = NULL;
+        int r;
+
+        r = token_new(&t);
+        if (r < 0) return r;
+        t->generation = result->generation;
+        t->epoch = 1;
+        t->bank = e->s->boot->bank;
+        (void)snprintf(t->role, sizeof(t->role), "%s", v->setting->role);
+        memcpy(t->node_id, e->keys.node_id, sizeof(t->node_id));
+        r = random_bytes(t->volume_id, sizeof(t->volume_id));
+        if (r == 0) r = token_blob_set(&t->policy_key, PROTO_BYTES(result->policy_key));
+        if (r == 0 && (!result->has_approval || result->approval.policy_digest.size != TOKEN_POLICY_SIZE))
+                r = error_set(-EPROTO, "the verifier approved no boot state");
+        if (r == 0)
+                r = token_add_approval(t, result->approval.policy_digest.bytes,
+                                       PROTO_BYTES(result->approval.signature), BYTES(NULL, 0));
+        if (r < 0) return r;
+        *ret = TAKE_PTR(t);
+        return 0;
+}
+
+/* Seals, and believes in the seal only after the TPM has opened it. */
+static int seal_and_prove(Enrolment *e, Token *t)
+{
+        cleanup_secret Secret *again = NULL;
+        int r = 0;
+
+        if (!e->node_half) r = seal_new_half(e->s->tpm, &e->keys.srk, &e->node_half);
+        if (r == 0) r = seal_make(e->s->tpm, &e->keys.srk, e->node_half, t);
+        if (r == 0) r = seal_open(e->s->tpm, t, e->s->boot, &again);
+        if (r != 0) return error_prefix(r, "sealing the node's half");
+        return 0;
+}
+
+static int recovery_for_site(const Enrolment *e, const Secret *recovery, halfkey_v1_Volume *ret)
+{
+        const halfkey_v1_RegisterResult *result = &e->registered->result;
+        Bytes recipients[ARRAY_SIZE(result->recovery_certificate)];
+        cleanup_free uint8_t *cms = NULL;
+        size_t size;
+        int r;
+
+        for (size_t i = 0; i < result->recovery_certificate_count; i++)
+                recipients[i] = PROTO_BYTES(result->recovery_certificate[i]);
+        r = cms_encrypt(recipients, result->recovery_certificate_count, secret_bytes(recovery), &cms, &size);
+        if (r < 0) return r;
+        return PROTO_SET(ret->recovery_key, BYTES(cms, size));
+}
+
+static int add_keyslots(Enrolment *e, OwnVolume *v, const EnrolPlan *plan, Token *t, const Secret *volume_key,
+                        halfkey_v1_Volume *ret)
+{
+        cleanup_secret Secret *passphrase = NULL, *recovery = NULL, *proven = NULL;
+        int r;
+
+        t->keyslot = plan->keyslot;
+        t->recovery_keyslot = plan->recovery_keyslot;
+        r = unlock_volume_passphrase(e->node_half, e->registered->cluster_half, t->volume_id, t->role, t->node_id,
+                                     &passphrase);
+        if (r == 0) r = enrol_add_keyslot(v->volume, volume_key, plan->keyslot, passphrase);
+        if (r == 0) r = recovery_key_generate(&recovery);
+        if (r == 0) r = enrol_add_keyslot(v->volume, volume_key, plan->recovery_keyslot, recovery);
+        if (r == 0) r = recovery_for_site(e, recovery, ret);
+        if (r == 0) r = enrol_write_token(v->volume, t);
+        if (r == 0) r = enrol_prove(v->device, passphrase, &proven);
+        return r;
+}
+
+static int describe(const OwnVolume *v, const Token *t, bool shared, halfkey_v1_Volume *ret)
+{
+        uint8_t hash[SHA256_SIZE];
+        int r;
+
+        ret->generation = t->generation;
+        ret->epoch = t->epoch;
+        ret->volume_key_shared = shared;
+        PROTO_SET_TEXT(ret->role, t->role);
+        r = token_hash(t, hash);
+        if (r == 0) r = PROTO_SET(ret->volume_id, BYTES_ARRAY(t->volume_id));
+        if (r == 0) r = PROTO_SET(ret->token_hash, BYTES_ARRAY(hash));
+        if (r == 0) r = PROTO_SET(ret->tag, BYTES_ARRAY(v->tag.tag));
+        return r;
+}
+
+static int set_tag(OwnVolume *v, const Token *t)
+{
+        memcpy(v->tag.id, t->volume_id, sizeof(v->tag.id));
+        (void)snprintf(v->tag.role, sizeof(v->tag.role), "%s", t->role);
+        return attest_volume_tag(secret_bytes(v->key), v->tag.id, v->tag.role, v->tag.tag);
+}
+
+static int enrol_volume(Enrolment *e, OwnVolume *v)
+{
+        halfkey_v1_Volume *described = &e->commit->volume[e->commit->volume_count++];
+        cleanup_secret Secret *key = NULL, *volume_key = NULL;
+        cleanup_token Token *t = NULL;
+        EnrolPlan plan;
+        int r;
+
+        /* A TPM that cannot seal must not cost a re-encryption at every boot. */
+        r = installer_key(e->s, v, &key);
+        if (r == 0) r = new_token(e, v, &t);
+        if (r == 0) r = seal_and_prove(e, t);
+        if (r == 0) r = reencrypt(e, v, key);
+        if (r == 0) r = reopen(v, HEADER_USE_INSTALLER);
+        if (r == 0) r = enrol_begin(v->volume, key, &plan, &volume_key);
+        if (r == 0) r = add_keyslots(e, v, &plan, t, volume_key, described);
+        if (r == 0) r = reopen(v, HEADER_USE_TOKEN);
+        if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
+        v->key = TAKE_PTR(volume_key);
+        v->token = TAKE_PTR(t);
+        r = set_tag(v, v->token);
+        if (r == 0) r = describe(v, v->token, false, described);
+        if (r == 0) timeline_note(&e->s->timeline, "sealed");
+        return r;
+}
+
+static int commit(Enrolment *e)
+{
+        cleanup_rpc_channel RpcChannel *channel = NULL;
+        const RegisterParams params = {
+                .tpm = e->s->tpm,
+                .config = e->s->config,
+                .boot = e->s->boot,
+                .keys = &e->keys,
+                .attempt_id = e->s->attempt_id,
+        };
+        const Token *tokens[SETTINGS_VOLUMES_MAX];
+        uint8_t hash[SHA256_SIZE];
+        int r;
+
+        for (size_t i = 0; i < e->s->n_volumes; i++) tokens[i] = e->s->volumes[i].token;
+        r = token_set_hash(tokens, e->s->n_volumes, hash);
+        if (r == 0) r = call_connect(e->s->config, &channel);
+        if (r == 0) r = node_commit(channel, &params, hash, e->commit, &e->refusal);
+        if (r != 0) return error_prefix(r, "EnrolCommit");
+        timeline_note(&e->s->timeline, "committed");
+        return 0;
+}
+
+static int write_node_config(Enrolment *e)
+{
+        cleanup_free char *text = NULL;
+        int r;
+
+        r = config_set_node(e->s->config, e->keys.node_id, tpm_public_bytes(&e->keys.ak.public_area));
+        if (r == 0) r = config_print_node(e->s->config, &text);
+        if (r < 0) return r;
+        if (!e->s->esp) return error_set(-ENOENT, "no EFI system partition for " ESP_NODE);
+        return esp_write(e->s->esp, ESP_NODE, (const uint8_t *)text, strlen(text));
+}
+
+/* The installer's key is looked for first: a secret is used up by a Register that leads to something. */
+static int run(Enrolment *e)
+{
+        cleanup_secret Secret *key = NULL;
+        int r;
+
+        e->commit = calloc(1, sizeof(*e->commit));
+        if (!e->commit) return -ENOMEM;
+        r = installer_key(e->s, &e->s->volumes[0], &key);
+        if (r == 0) r = node_keys_ensure(e->s->tpm, &e->keys);
+        if (r == 0) r = register_node(e);
+        if (r != 0) return r;
+        e->s->working = true;
+        for (size_t i = 0; r == 0 && i < e->s->n_volumes; i++) r = enrol_volume(e, &e->s->volumes[i]);
+        if (r == 0) r = commit(e);
+        if (r == 0) r = write_node_config(e);
+        e->s->working = false;
+        return r;
+}
+
+void attempt_enrol(Session *s, Report *ret)
+{
+        Enrolment e = { .s = s };
+
+        error_clear();
+        *ret = (Report){ 0 };
+        pthread_mutex_lock(&s->lock);
+        ret->result = s->cancelled ? -ECANCELED : run(&e);
+        pthread_mutex_unlock(&s->lock);
+        if (ret->result != 0) {
+                (void)snprintf(ret->text, sizeof(ret->text), "%s", error_detail(ret->result));
+                ret->retry_s = e.refusal.retry_after_s;
+                ret->needs_key = ret->result == -ENOKEY;
+                /* Once a token stands, the volume is only ever unlocked. */
+                ret->final = session_enrolled(s);
+        }
+        enrolment_deinit(&e);
+}

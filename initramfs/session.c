@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "initramfs/session.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "node/devices.h"
+#include "node/esp.h"
+#include "unlock/crypttab.h"
+#include "unlock/find.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+        POLL_MS = 50,
+        SAY_AFTER_MS = 5000, /* how long to wait silently */
+        ESP_WAIT_MS = 10000, /* the ESP is on a disk that may not hold root */
+        TPM_WAIT_MS = 30000, /* a driver that loads late */
+};
+
+static void sleep_ms(unsigned ms)
+{
+        const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+        (void)nanosleep(&t, NULL);
+}
+
+static int take_source(OwnVolume *v, const Crypttab *entries)
+{
+        for (size_t i = 0; i < entries->n; i++) {
+                const CrypttabEntry *e = &entries->entries[i];
+
+                if (strcmp(e->name, v->setting->name) != 0) continue;
+                v->source = strdup(e->source);
+                v->key_file = e->key_file ? strdup(e->key_file) : NULL;
+                return v->source && (!e->key_file || v->key_file) ? 0 : -ENOMEM;
+        }
+        return error_set(-ENOENT,
+                         "volume '%s' of " SETTINGS_PATH
+                         " stands neither in /etc/crypttab nor in rd.luks.name= of "
+                         "the kernel command line",
+                         v->setting->name);
+}
+
+static int read_crypttab(Crypttab *ret)
+{
+        cleanup_crypttab Crypttab file = { 0 };
+        cleanup_crypttab_kernel CrypttabKernel kernel = { 0 };
+        cleanup_free uint8_t *text = NULL, *command_line = NULL;
+        size_t size, line_size;
+        int r;
+
+        r = file_read("/etc/crypttab", CRYPTTAB_TEXT_MAX, &text, &size);
+        if (r == 0) r = crypttab_parse(BYTES(text, size), &file);
+        if (r < 0 && r != -ENOENT) return error_prefix(r, "/etc/crypttab");
+        r = file_read("/proc/cmdline", CRYPTTAB_TEXT_MAX, &command_line, &line_size);
+        if (r == 0) r = crypttab_parse_kernel(BYTES(command_line, line_size), &kernel);
+        if (r < 0) return r;
+        return crypttab_merge(&file, &kernel, ret);
+}
+
+int session_init(Session *ret)
+{
+        cleanup_crypttab Crypttab entries = { 0 };
+        int r;
+
+        *ret = (Session){ 0 };
+        r = pthread_mutex_init(&ret->lock, NULL);
+        if (r != 0) return -r;
+        timeline_note(&ret->timeline, "started");
+        r = random_bytes(ret->attempt_id, sizeof(ret->attempt_id));
+        if (r == 0) r = settings_read(&ret->settings);
+        if (r == 0) r = read_crypttab(&entries);
+        if (r < 0) return r;
+        if (ret->settings.n_volumes == 0) return error_set(-ENOENT, SETTINGS_PATH " names no volume");
+        for (size_t i = 0; i < ret->settings.n_volumes; i++) {
+                ret->volumes[i].setting = &ret->settings.volumes[i];
+                r = take_source(&ret->volumes[i], &entries);
+                if (r < 0) return r;
+                ret->n_volumes++;
+        }
+        return 0;
+}
+
+void session_deinit(Session *s)
+{
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                OwnVolume *v = &s->volumes[i];
+
+                volume_free(v->volume);
+                token_free(v->token);
+                secret_free(v->key);
+                free(v->source);
+                free(v->key_file);
+                free(v->device);
+        }
+        s->n_volumes = 0;
+        secret_free(TAKE_PTR(s->node_half));
+        secret_free(TAKE_PTR(s->installer_key));
+        config_free(TAKE_PTR(s->config));
+        node_boot_free(TAKE_PTR(s->boot));
+        tpm_close(TAKE_PTR(s->tpm));
+        free(TAKE_PTR(s->esp));
+        free(TAKE_PTR(s->tpm_commands));
+}
+
+/* Calls find until it gives something else than -ENOENT, at most limit_ms (0: for ever). */
+static int wait_for(int (*find)(Session *s, OwnVolume *v), Session *s, OwnVolume *v, const char *what,
+                    unsigned limit_ms)
+{
+        const uint64_t start = timeline_now_ms();
+        uint64_t said = start + SAY_AFTER_MS;
+
+        for (;;) {
+                const uint64_t now = timeline_now_ms();
+                const int r = find(s, v);
+
+                if (r != -ENOENT) return r;
+                if (limit_ms > 0 && now - start >= limit_ms) return r;
+                if (now >= said) {
+                        log_notice("still waiting for %s (%llu s)", what,
+                                   (unsigned long long)(now - start) / 1000);
+                        said = now + 2 * (said - start);
+                }
+                sleep_ms(POLL_MS);
+        }
+}
+
+static int find_device(Session *s _unused_, OwnVolume *v)
+{
+        return devices_find_source(v->source, &v->device);
+}
+
+static int find_esp(Session *s, OwnVolume *v _unused_)
+{
+        return devices_find_esp(&s->esp);
+}
+
+static int find_tpm(Session *s, OwnVolume *v _unused_)
+{
+        const int r = tpm_open(NULL, &s->tpm);
+
+        return r == TPM_E_GONE ? -ENOENT : r;
+}
+
+/* Two devices with one UUID: which of them a link names is chance, or an attacker's choice. */
+static int refuse_duplicate(const OwnVolume *v)
+{
+        cleanup_free FoundVolumes *found = calloc(1, sizeof(*found));
+        const FoundVolume *one;
+        int r;
+
+        if (!found) return -ENOMEM;
+        r = find_volumes("/sys/class/block", "/dev", found);
+        if (r < 0) return r;
+        r = find_by_uuid(found, volume_uuid(v->volume), &one);
+        return r == -ENOENT ? 0 : r;
+}
+
+static int open_volume(Session *s, OwnVolume *v)
+{
+        char what[160];
+        int r;
+
+        (void)snprintf(what, sizeof(what), "volume '%s' (%s)", v->setting->name, v->source);
+        r = wait_for(find_device, s, v, what, 0);
+        if (r == 0) r = volume_open(v->device, &v->volume);
+        if (r == 0) r = refuse_duplicate(v);
+        if (r == 0 && volume_has_token(v->volume) == 0) r = volume_token(v->volume, &v->token);
+        if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
+        return 0;
+}
+
+static int parse_config(uint8_t *text, size_t size, const char *where, NodeConfig **ret)
+{
+        const int r = config_parse(BYTES(text, size), ret);
+
+        secret_wipe(text, size);
+        free(text);
+        return r < 0 ? error_prefix(r, "%s", where) : 0;
+}
+
+static int config_of_credential(NodeConfig **ret)
+{
+        const char *folder = getenv("CREDENTIALS_DIRECTORY");
+        char path[512];
+        uint8_t *text;
+        size_t size;
+        int r;
+
+        if (!folder) return -ENOENT;
+        (void)snprintf(path, sizeof(path), "%s/halfkey.enrolment", folder);
+        r = file_read(path, CONFIG_FILE_MAX, &text, &size);
+        return r < 0 ? r : parse_config(text, size, "credential halfkey.enrolment", ret);
+}
+
+static int config_of_esp(Session *s, const char *name, NodeConfig **ret)
+{
+        uint8_t *text;
+        size_t size;
+        int r;
+
+        if (!s->esp) return -ENOENT;
+        r = esp_read(s->esp, name, &text, &size);
+        return r < 0 ? r : parse_config(text, size, name, ret);
+}
+
+static void say_if_credential_ignored(void)
+{
+        cleanup_config NodeConfig *ignored = NULL;
+
+        if (config_of_credential(&ignored) == 0)
+                log_notice("a credential halfkey.enrolment is there and is ignored: the volume is enrolled");
+}
+
+/* Before enrolment the credential, then the ESP. Once a volume has our token the NodeConfig is read alone; an
+ * EnrolmentConfig serves only where there is none yet, because the power went away before it was written. */
+static int read_config(Session *s)
+{
+        int r;
+
+        r = wait_for(find_esp, s, NULL, "the EFI system partition", ESP_WAIT_MS);
+        if (r < 0) log_warning("no EFI system partition: %s", error_detail(r));
+        if (session_enrolled(s)) {
+                say_if_credential_ignored();
+                r = config_of_esp(s, ESP_NODE, &s->config);
+                if (r == -ENOENT) r = config_of_esp(s, ESP_ENROLMENT, &s->config);
+                return r;
+        }
+        r = config_of_credential(&s->config);
+        if (r == -ENOENT) r = config_of_esp(s, ESP_ENROLMENT, &s->config);
+        if (r == 0 && !s->config->secret) {
+                config_free(TAKE_PTR(s->config));
+                return error_set(-ENOENT, "the configuration holds no enrolment secret");
+        }
+        return r;
+}
+
+int session_prepare(Session *s)
+{
+        int r;
+
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                r = open_volume(s, &s->volumes[i]);
+                if (r != 0) return r;
+        }
+        timeline_note(&s->timeline, "volumes found");
+        r = wait_for(find_tpm, s, NULL, "the TPM", TPM_WAIT_MS);
+        if (r != 0) return r;
+        r = node_boot_read(NULL, &s->boot);
+        if (r != 0) return r;
+        timeline_note(&s->timeline, "log replayed");
+        r = read_config(s);
+        if (r < 0) log_warning("no configuration: %s", error_detail(r)); /* the recovery prompt remains */
+        timeline_note(&s->timeline, "configuration read");
+        return 0;
+}
+
+bool session_enrolled(const Session *s)
+{
+        for (size_t i = 0; i < s->n_volumes; i++)
+                if (s->volumes[i].token) return true;
+        return false;
+}
+
+static size_t collect_tags(const Session *s, AttestVolume *ret)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < s->n_volumes; i++)
+                if (s->volumes[i].key && s->volumes[i].token) ret[n++] = s->volumes[i].tag;
+        return n;
+}
+
+static int map_all(Session *s)
+{
+        int r;
+
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                OwnVolume *v = &s->volumes[i];
+
+                if (!v->key) continue;
+                r = volume_map(v->volume, v->setting->name, v->key, 0);
+                if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
+        }
+        return 0;
+}
+
+int session_open(Session *s, const char *outcome)
+{
+        AttestVolume tags[SETTINGS_VOLUMES_MAX];
+        const size_t n = collect_tags(s, tags);
+        int r;
+
+        r = cap_extend(s->tpm, s->boot->bank, outcome, tags, n);
+        if (r != 0) return error_prefix(r, "the cap failed");
+        timeline_note(&s->timeline, "capped");
+        s->n_tpm_commands = tpm_commands_count(s->tpm);
+        IGNORE_RESULT(tpm_commands_list(s->tpm, 0, &s->tpm_commands)); /* for people only */
+        r = map_all(s);
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                if (r != 0 && s->volumes[i].key) IGNORE_RESULT(volume_unmap(s->volumes[i].setting->name));
+                secret_free(TAKE_PTR(s->volumes[i].key));
+        }
+        if (r != 0) return r;
+        timeline_note(&s->timeline, "mapped");
+        s->outcome = outcome;
+        return 0;
+}
+
+static int tag_of(OwnVolume *v)
+{
+        if (!v->token) return 0;
+        memcpy(v->tag.id, v->token->volume_id, sizeof(v->tag.id));
+        (void)snprintf(v->tag.role, sizeof(v->tag.role), "%s", v->token->role);
+        return attest_volume_tag(secret_bytes(v->key), v->tag.id, v->tag.role, v->tag.tag);
+}
+
+/* The header as it is now: an enrolment that failed may have changed it. */
+static int reopen(OwnVolume *v)
+{
+        secret_free(TAKE_PTR(v->key));
+        volume_free(TAKE_PTR(v->volume));
+        return volume_open(v->device, &v->volume);
+}
+
+int session_try_typed(Session *s, const Secret *typed)
+{
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                OwnVolume *v = &s->volumes[i];
+                int keyslot, r;
+
+                r = reopen(v);
+                if (r == 0) r = volume_check(v->volume, HEADER_USE_TYPED);
+                if (r == 0) r = volume_try_any(v->volume, typed, &keyslot, &v->key);
+                if (r == 0) r = tag_of(v);
+                if (r == 0) continue;
+                if (i == 0) return error_prefix(r, "volume '%s'", v->setting->name);
+                log_warning("volume '%s' stays closed: %s", v->setting->name, error_detail(r));
+        }
+        return 0;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One boot's work: what halfkey-unlock knows and holds, shared by the main thread, which waits for people and
+ * events, and the worker, which attests.
+ *
+ * `lock` guards tpm, volumes and cancelled: whoever talks to the TPM or touches a header holds it. The worker
+ * never holds it while it waits for the network. */
+
+#include "base/secret.h"
+#include "initramfs/cap.h"
+#include "initramfs/settings.h"
+#include "initramfs/timeline.h"
+#include "node/boot.h"
+#include "node/config.h"
+#include "proto/node.pb.h"
+#include "tpm/keys.h"
+#include "unlock/volume.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct OwnVolume {
+        const VolumeSetting *setting;
+        char *source;   /* as crypttab or the command line name it */
+        char *key_file; /* of crypttab, the installer's; NULL */
+        char *device;
+        Volume *volume;
+        Token *token; /* NULL before enrolment */
+        Secret *key;  /* the volume key, once it is known */
+        AttestVolume tag;
+} OwnVolume;
+
+typedef struct Session {
+        Settings settings;
+        Timeline timeline;
+        OwnVolume volumes[SETTINGS_VOLUMES_MAX];
+        size_t n_volumes;
+        NodeConfig *config; /* NULL: none was found */
+        NodeBoot *boot;
+        char *esp;
+        uint8_t attempt_id[16];
+        Secret *node_half;
+        Secret *installer_key; /* typed, where neither credential nor crypttab has one */
+
+        pthread_mutex_t lock;
+        Tpm *tpm;
+        bool cancelled;
+        atomic_bool working; /* an enrolment is under way that must not be disturbed by a prompt */
+
+        /* For the state file and the console, set with the outcome. */
+        const char *outcome; /* ATTEST_CAP_*; NULL while nothing is open */
+        char verifier[256];
+        char node_name[65];
+        char release_id[17];
+        char *tpm_commands; /* names of those between first and last */
+        size_t n_tpm_commands;
+} Session;
+
+void session_deinit(Session *s);
+
+/* Reads settings, crypttab and command line: which volumes are ours and where they are. */
+_must_check_ int session_init(Session *ret);
+/* Waits for the volumes' devices and the TPM, opens the headers, reads the event log and the configuration. What
+ * is missing is said on the console while it is waited for. */
+_must_check_ int session_prepare(Session *s);
+
+/* Whether root's header carries our token: then it is only ever unlocked, whatever any file says. */
+bool session_enrolled(const Session *s);
+
+/* Keys are known: cap with this outcome, then map. On failure nothing is mapped. */
+_must_check_ int session_open(Session *s, const char *outcome);
+
+/* Tries what was typed, mapping nothing. 0: every volume that it opens has its key, root among them. */
+_must_check_ int session_try_typed(Session *s, const Secret *typed);
+
+/* Writes /run/halfkey: the state file and the NodeConfig, both without secrets. */
+_must_check_ int session_write_state(const Session *s);
