@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What goes once a boot was opened by attestation: the installer's keyslot, its key file, the enrolment secret.
+ * Everything here is done again when it was interrupted, and finding nothing left to do is success. */
+
+#include "node/state.h"
+
+_must_check_ int cleanup_enrolment(const State *state);
