@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* halfkey enroll: prepares an installed machine, so that its next boot enrols it. Everything is checked before
+ * anything is written; the work on the volume happens in the initrd, where nothing has it mounted. */
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/hex.h"
+#include "base/writer.h"
+#include "cli/root-volume.h"
+#include "cli/verb.h"
+#include "config.h"
+#include "node/boot.h"
+#include "node/call.h"
+#include "node/config.h"
+#include "node/devices.h"
+#include "node/esp.h"
+#include "tpm/tpm.h"
+#include "unlock/volume.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define INITRD_CONF "/etc/halfkey/initrd.conf"
+
+extern const Verb verb_enroll;
+
+typedef struct Enroll {
+        const char *path;
+        uint8_t *text; /* the configuration, which holds the secret */
+        size_t size;
+        NodeConfig *config;
+        RootVolume root;
+        char *esp;
+} Enroll;
+
+static void enroll_deinit(Enroll *e)
+{
+        if (e->text) secret_wipe(e->text, e->size);
+        free(e->text);
+        config_free(e->config);
+        root_volume_deinit(&e->root);
+        free(e->esp);
+}
+
+static int check_config(Enroll *e)
+{
+        int r;
+
+        r = file_read(e->path, CONFIG_FILE_MAX, &e->text, &e->size);
+        if (r < 0) return r;
+        r = config_parse(BYTES(e->text, e->size), &e->config);
+        if (r < 0) return error_prefix(r, "%s", e->path);
+        if (!e->config->secret)
+                return error_set(-EINVAL,
+                                 "%s: no enrolment secret in it: make one with 'halfkey cluster enrolment new'",
+                                 e->path);
+        printf("configuration  %zu address(es), %zu pin(s)\n", e->config->n_addresses, e->config->n_pins);
+        return 0;
+}
+
+static int check_tpm(Enroll *e _unused_)
+{
+        cleanup_node_boot NodeBoot *boot = NULL;
+        cleanup_tpm Tpm *tpm = NULL;
+        int r;
+
+        r = tpm_open(NULL, &tpm);
+        if (r == 0) r = node_boot_read(NULL, &boot);
+        if (r != 0) return r < 0 ? r : error_set(-ENODEV, "%s", error_detail(r));
+        printf("TPM            %s, %zu events in its log, bank %s\n", tpm_where(tpm), boot->log->n_events,
+               hash_name((uint16_t)boot->bank));
+        return 0;
+}
+
+static int check_volume(Enroll *e)
+{
+        cleanup_volume Volume *v = NULL;
+        int r;
+
+        r = root_volume_find(&e->root);
+        if (r < 0) return r;
+        r = volume_open(e->root.device, &v);
+        if (r == 0 && volume_has_token(v) == 0)
+                return error_set(-EEXIST, "%s is enrolled already; 'halfkey status' tells more", e->root.device);
+        if (r == 0) r = volume_check(v, HEADER_USE_INSTALLER);
+        if (r != 0) return r < 0 ? r : error_set(-EINVAL, "%s: %s", e->root.device, error_detail(r));
+        printf("root volume    %s on %s\n", e->root.name, e->root.device);
+        return 0;
+}
+
+static int check_esp(Enroll *e)
+{
+        const int r = devices_find_esp(&e->esp);
+
+        if (r < 0) return r;
+        printf("ESP            %s\n", e->esp);
+        return 0;
+}
+
+static int check_initrd(Enroll *e _unused_)
+{
+        if (access(HALFKEY_DRACUT_MODULE, F_OK) < 0 || access("/usr/bin/dracut", X_OK) < 0)
+                return error_set(-ENOENT,
+                                 "dracut and its module " HALFKEY_DRACUT_MODULE " are needed: install dracut "
+                                 "and halfkey's initramfs part");
+        printf("initrd         dracut with the halfkey module\n");
+        return 0;
+}
+
+static int check_network(Enroll *e)
+{
+        cleanup_rpc_channel RpcChannel *channel = NULL;
+        const int r = call_connect(e->config, &channel);
+
+        if (r < 0) return r;
+        printf("verifier       %s answers with a pinned key\n", rpc_channel_address(channel));
+        return 0;
+}
+
+static int check_all(Enroll *e)
+{
+        static int (*const checks[])(Enroll *) = {
+                check_config, check_tpm, check_volume, check_esp, check_initrd, check_network,
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+                const int r = checks[i](e);
+
+                if (r < 0) return r;
+        }
+        return 0;
+}
+
+static int write_initrd_conf(const Enroll *e)
+{
+        cleanup_writer Writer w = WRITER_INIT(4096);
+        Bytes text;
+        int r;
+
+        writer_text(&w, "# Written by 'halfkey enroll': what halfkey-unlock opens in the initrd.\n");
+        writer_format(&w, "volume = %s:root\n", e->root.name);
+        r = writer_finish(&w, &text);
+        if (r < 0) return r;
+        if (mkdir("/etc/halfkey", 0755) < 0 && errno != EEXIST) return error_set(-errno, "/etc/halfkey: %m");
+        return file_write_atomic(INITRD_CONF, text, 0644);
+}
+
+static int rebuild_initrd(void)
+{
+        char *arguments[] = { (char *)"dracut", (char *)"--force", NULL };
+        int r, status;
+        pid_t pid;
+
+        printf("rebuilding the initrd with dracut; this takes a minute\n");
+        (void)fflush(stdout);
+        r = posix_spawn(&pid, "/usr/bin/dracut", NULL, NULL, arguments, environ);
+        if (r != 0) return error_set(-r, "dracut: %s", strerror(r));
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR) return error_set(-errno, "dracut: %m");
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                return error_set(-EIO,
+                                 "dracut failed: the old initrd is untouched; mend what it says above, then run "
+                                 "'halfkey enroll' again");
+        return 0;
+}
+
+static int write_all(const Enroll *e)
+{
+        int r;
+
+        r = write_initrd_conf(e);
+        if (r == 0) r = rebuild_initrd();
+        if (r == 0) r = esp_write(e->esp, ESP_ENROLMENT, e->text, e->size);
+        if (r < 0) return r;
+        printf("\nReady. Reboot: the next boot asks for a passphrase of '%s' once, enrols this machine, and "
+               "starts as\n"
+               "usual. Then, where the verifier runs: halfkey cluster node approve NODE (its console shows "
+               "NODE).\n",
+               e->root.name);
+        return 0;
+}
+
+static int run(int argc, char **argv)
+{
+        static const struct option options[] = { { "dry-run", no_argument, NULL, 'n' }, { 0 } };
+        _cleanup_(enroll_deinit) Enroll e = { 0 };
+        bool dry = false;
+        int c, r;
+
+        while ((c = getopt_long(argc, argv, "n", options, NULL)) != -1) {
+                if (c != 'n') return cli_usage(&verb_enroll, "unknown option");
+                dry = true;
+        }
+        if (optind + 1 != argc) return cli_usage(&verb_enroll, "expected one configuration file");
+        e.path = argv[optind];
+        r = secret_protect_process();
+        if (r == 0) r = check_all(&e);
+        if (r < 0) return cli_fail(r, "nothing was changed");
+        if (dry) {
+                printf("\nAll checks passed; nothing was changed.\n");
+                return EXIT_YES;
+        }
+        r = write_all(&e);
+        return r < 0 ? cli_fail(r, "enroll") : EXIT_YES;
+}
+
+const Verb verb_enroll = {
+        .words = "enroll",
+        .arguments = "[--dry-run] CONFIG",
+        .summary = "Prepare this installed machine, so that its next boot enrols it",
+        .help = "CONFIG is the file that 'halfkey cluster enrolment new' wrote. Checks TPM, root volume, EFI "
+                "system\n"
+                "partition, initrd and the way to the verifier, then writes the configuration to the EFI system\n"
+                "partition, adds halfkey to the initrd, and says to reboot. The volume is touched by that boot, "
+                "in\n"
+                "the initrd: it gets a fresh volume key, a keyslot that opens with both halves, a recovery key\n"
+                "that only the site can read. It opens with its present passphrase throughout.\n\n"
+                "  -n, --dry-run  stop after the checks\n\n"
+                "Example:\n"
+                "  halfkey enroll --dry-run enrolment.json && halfkey enroll enrolment.json && systemctl reboot\n",
+        .run = run,
+};
