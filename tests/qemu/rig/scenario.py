@@ -2,7 +2,6 @@
 """The frame of a boot test: a folder, a time limit, machines that end with it, logs when it fails."""
 
 import os
-import pathlib
 import shutil
 import signal
 import sys
@@ -11,7 +10,7 @@ import traceback
 
 from . import disk, host, image, machine, tpm
 
-CMDLINE = "console=ttyS0,115200 root=/dev/mapper/root rd.shell=0 rd.emergency=poweroff loglevel=4"
+CMDLINE = "console=ttyS0,115200 root=/dev/mapper/root rd.shell=0 loglevel=4"
 
 
 class Failed(Exception):
@@ -27,6 +26,7 @@ class Scenario:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.machines = []
+        self.clusters = []
         self.logs = []
         self.checks = 0
 
@@ -62,6 +62,12 @@ class Scenario:
         self.machines.append(made)
         return made
 
+    def cluster(self, site):
+        """A cluster that ends with the scene; its log is shown when the test fails."""
+        self.clusters.append(site)
+        self.show_log(site.log)
+        return site
+
     def show_log(self, path):
         """A file to print when the test fails, such as the verifier's log."""
         self.logs.append(path)
@@ -69,6 +75,8 @@ class Scenario:
     def close(self):
         for one in self.machines:
             one.kill()
+        for site in self.clusters:
+            site.stop()
 
     def explain(self):
         """Everything a person needs to see why it failed."""
@@ -101,25 +109,6 @@ def run(test, limit=500):
     shutil.rmtree(scene.folder)
     print(f"{name}: {scene.checks} checks in {time.monotonic() - start:.0f} s")
     sys.exit(0)
-
-
-def fixture(name, picture, build):
-    """A folder that build(folder) filled once: disk.raw, tpm/, efivars.fd, and what else its tests share.
-
-    Built by whichever test comes first, again when the image, the rig or the tests change; the others wait.
-    A node in it must be switched off; tests use Scenario.clone() and never write to the folder."""
-    tests = pathlib.Path(__file__).resolve().parent.parent
-    key = host.tree_digest(tests / "rig", *sorted(tests.glob("*.py")))
-    folder = host.BUILD / "qemu" / f"fixture-{name}-{picture.folder.name}-{key}"
-    with host.locked(host.BUILD / "qemu" / f"fixture-{name}.lock"):
-        if not (folder / "complete").exists():
-            for older in folder.parent.glob(f"fixture-{name}-*"):
-                shutil.rmtree(older)
-            folder.mkdir(parents=True)
-            with host.step(f"fixture `{name}`"):
-                build(folder)
-            (folder / "complete").touch()
-    return folder
 
 
 def stock_image():

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A node's life, step by step, as the demo shows it and the boot tests check it.
+
+The enrolled node is made once and kept in the cache: the tests that need one start from a clone.
+"""
+
+import json
+import shutil
+
+from . import cluster, host, image, machine
+
+ENROLMENT = "EFI/halfkey/enrolment.json"
+NODE_CONFIG = "EFI/halfkey/node.json"
+REFUSED = r"halfkey-unlock.*\[([a-z-]+), id ([0-9a-f]+)\]"
+OPEN = r"halfkey-unlock.*open: outcome (\w+), node (\S+), verifier (\S+), (\d+) events replayed, (\d+) TPM commands, ([\d.]+) s"
+PROMPT = r"Recovery key or passphrase for volume root"
+
+
+def halfkey_image():
+    """A Debian node with halfkey in its initrd, as an image recipe makes it."""
+    extra = host.CACHE / "extra-node"
+    with host.locked(host.CACHE / "extra-node.lock"):
+        conf = extra / "etc/halfkey/initrd.conf"
+        conf.parent.mkdir(parents=True, exist_ok=True)
+        conf.write_text("# Made by the image recipe.\nvolume = root:root\n", encoding="ascii")
+        timer = extra / "etc/systemd/system/timers.target.wants/halfkey-reattest.timer"
+        timer.parent.mkdir(parents=True, exist_ok=True)
+        if not timer.is_symlink():
+            timer.symlink_to("/usr/lib/systemd/system/halfkey-reattest.timer")
+    return image.build("node", extra=extra)
+
+
+def reattest(node):
+    """Run the host's re-attestation now: (exit code, what it said)."""
+    text = node.guest.try_run("systemctl stop halfkey-reattest.timer halfkey-reattest.service; "
+                              "/usr/lib/halfkey/halfkey-agent reattest 2>&1; echo exit=$?", machine.scaled(60))
+    body, _, code = text.rpartition("exit=")
+    return int(code), body
+
+
+def state(node):
+    """The hand-over file of this boot."""
+    return json.loads(node.guest.run("cat /run/halfkey/state.json"))
+
+
+def enrol(scene, node, site):
+    """First boot: the node enrols itself. Its name."""
+    node.disk.put(ENROLMENT, site.enrolment())
+    with node:
+        opened = node.wait_for(OPEN, 300)
+        scene.equal(opened.group(1), "enrolled", "the first boot enrols")
+        seconds = node.wait_booted()
+        scene.check(True, f"and boots on: {seconds:.0f} s, re-encryption included")
+        node.shut_down()
+    listed = site.nodes()
+    scene.equal([n["state"] for n in listed], ["pending"], "the verifier knows it and waits for an administrator")
+    return listed[0]["name"]
+
+
+def boot_attested(scene, node):
+    """A boot that nobody has to attend: the match of the line that says so. Leaves the node running."""
+    node.start()
+    opened = node.wait_for(OPEN, 120, unless=PROMPT)
+    scene.equal(opened.group(1), "attested", "root opens by attestation, unattended")
+    node.wait_booted()
+    return opened
+
+
+def refused(scene, node, reason, text):
+    """A boot that must not open: waits for the reason on the console and pulls the plug. The console's text."""
+    with node:
+        match = node.wait_for(REFUSED, 120, unless=OPEN)
+        scene.equal(match.group(1), reason, text)
+        return node.console.text()
+
+
+def move(drive, site):
+    """Tell a cloned node's disk where its cluster listens now."""
+    config = json.loads(drive.get(NODE_CONFIG))
+    config["addresses"] = [site.address]
+    drive.put(NODE_CONFIG, json.dumps(config).encode())
+
+
+class Fixture:
+    """An enrolled and adopted node that has booted by attestation once, and its cluster; all switched off."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def name(self):
+        return (self.folder / "name").read_text(encoding="ascii")
+
+    def clone(self, scene):
+        """(node, cluster) of its own for a scene; the cluster is started."""
+        site = cluster.Cluster(self.folder / "cluster").clone(scene.folder / "cluster")
+        scene.cluster(site).start()
+        node = scene.clone(self.folder)
+        move(node.disk, site)
+        return node, site
+
+
+def fixture_folder(picture):
+    return host.CACHE / f"fixture-{picture.folder.name}-{host.tree_digest(cluster.VERIFIER)[:8]}"
+
+
+def keep(picture, node, site, name):
+    """Make this node the fixture."""
+    folder = fixture_folder(picture)
+    part = folder.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    host.sparse_copy(node.disk.path, part / "disk.raw")
+    shutil.copy(node.folder / "efivars.fd", part)
+    shutil.copytree(node.tpm.folder, part / "tpm", ignore=shutil.ignore_patterns("*.sock"))
+    site.clone(part / "cluster")
+    (part / "name").write_text(name, encoding="ascii")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+    for other in host.CACHE.glob("fixture-*"):
+        if other not in (folder, part) and other.is_dir():
+            shutil.rmtree(other)
+
+
+def enrolled(scene):
+    """The fixture, made now if the cache has none for this build."""
+    picture = halfkey_image()
+    with host.locked(host.CACHE / "fixture.lock"):
+        folder = fixture_folder(picture)
+        if not folder.exists():
+            with host.step("enrolling a node, once for all tests of this build"):
+                _make(scene, picture)
+        return Fixture(folder)
+
+
+def _make(scene, picture):
+    site = scene.cluster(cluster.Cluster.create(scene.folder / "first-cluster")).start()
+    node = scene.node(picture, name="first-node")
+    name = enrol(scene, node, site)
+    site.output("node", "approve", name)
+    boot_attested(scene, node)
+    scene.equal(reattest(node)[0], 0, "and the host is re-attested")
+    node.shut_down()
+    site.stop()
+    keep(picture, node, site, name)

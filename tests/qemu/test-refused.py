@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Boots that must not open: each refused by its own reason, on the console and in the verifier's log."""
+
+import json
+
+from rig import cpio, disk, scenario, story
+
+LOG = "/sys/kernel/security/tpm0/binary_bios_measurements"
+# Before halfkey-unlock: another log than the firmware's, with one byte of a digest changed.
+FORGE = f"""[Unit]
+DefaultDependencies=no
+Before=halfkey-unlock.service
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'cat {LOG} > /run/log && printf "\\\\377" | dd of=/run/log bs=1 seek=120 conv=notrunc && mount --bind /run/log {LOG}'
+"""
+
+
+def refusals(scene):
+    node, site = story.enrolled(scene).clone(scene)
+    name = site.nodes()[0]["name"]
+    uki = node.disk.get(disk.UKI)
+    picture = story.halfkey_image()
+
+    def boot(text, reason, cmdline=scenario.CMDLINE, appended=b""):
+        node.disk.put(disk.UKI, disk.unified_kernel(picture, cmdline, appended))
+        said = story.refused(scene, node, reason, text)
+        scene.check(reason in site.log.read_text(encoding="utf-8"), f"and the verifier's log says {reason} too")
+        return said
+
+    said = boot("another kernel command line is refused", "policy-changed-boot", scenario.CMDLINE + " systemd.unit=x.target")
+    scene.check("LoadOptions" in said or "cmdline" in said or "PCR" in said, "and the event is named")
+    boot("a shell on the kernel command line is refused", "policy-command-line", scenario.CMDLINE + " rd.break=pre-mount")
+    boot("another initrd is refused", "policy-changed-boot", appended=cpio.archive({"etc/motd": b"changed\n"}))
+    boot("a log that does not replay is refused", "log-does-not-replay", appended=cpio.archive({
+        "usr/lib/systemd/system/forge.service": FORGE.encode(),
+        "usr/lib/systemd/system/halfkey-unlock.service.wants/forge.service": FORGE.encode()}))
+
+    node.disk.put(disk.UKI, uki)
+    site.output("node", "quarantine", name, "--reason", "test")
+    story.refused(scene, node, "node-quarantined", "a quarantined node is refused")
+    site.output("node", "activate", name)
+    wrong_pin(scene, node)
+
+
+def wrong_pin(scene, node):
+    config = json.loads(node.disk.get(story.NODE_CONFIG))
+    config["pins"] = ["00" * 32]
+    node.disk.put(story.NODE_CONFIG, json.dumps(config).encode())
+    with node:
+        node.wait_for(r"wrong key", 120, unless=story.OPEN)
+        scene.check(True, "a verifier whose key is not pinned is not talked to")
+
+
+scenario.run(refusals, limit=900)
