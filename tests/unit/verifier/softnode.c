@@ -26,13 +26,19 @@ static uint64_t turned_clock(void)
         return soft_now;
 }
 
-static void fill_keys(Keys *k)
+/* Keys take seconds to make: one set for all tests of a program. */
+static Keys *shared_keys(void)
 {
+        static Keys *k;
+
         cleanup_private_key PrivateKey *recovery = NULL;
         cleanup_public_key PublicKey *public = NULL;
         uint8_t *certificate;
         size_t size;
 
+        if (k) return k;
+        k = calloc(1, sizeof(*k));
+        CHECK(k);
         CHECK_OK(private_key_generate(2048, &k->policy));
         CHECK_OK(private_key_public(k->policy, &public));
         CHECK_OK(public_key_spki(public, &k->policy_spki, &k->policy_spki_size));
@@ -43,6 +49,7 @@ static void fill_keys(Keys *k)
         k->recovery[0].size = size;
         k->n_recovery = 1;
         free(certificate);
+        return k;
 }
 
 static void store_path(const SoftVerifier *v, char ret[static 96])
@@ -54,11 +61,13 @@ void soft_verifier_init(SoftVerifier *v)
 {
         char path[96];
 
-        *v = (SoftVerifier){ .dir = "/tmp/halfkey-verifier-XXXXXX", .settings.name = "test" };
-        CHECK(mkdtemp(v->dir));
-        v->keys = calloc(1, sizeof(*v->keys));
-        CHECK(v->keys);
-        fill_keys(v->keys);
+        /* in memory where that is: what is tested here is not the disk's patience */
+        *v = (SoftVerifier){ .dir = "/dev/shm/halfkey-verifier-XXXXXX", .settings.name = "test" };
+        if (!mkdtemp(v->dir)) {
+                (void)snprintf(v->dir, sizeof(v->dir), "/tmp/halfkey-verifier-XXXXXX");
+                CHECK(mkdtemp(v->dir));
+        }
+        v->keys = shared_keys();
         v->service = (Service){ .settings = &v->settings, .keys = v->keys, .now = turned_clock };
         store_path(v, path);
         CHECK_OK(store_open_sqlite(path, true, &v->service.store));
@@ -82,7 +91,6 @@ void soft_verifier_deinit(SoftVerifier *v)
 
         CHECK(v->service.log_bytes == 0);
         store_free(v->service.store);
-        keys_free(v->keys);
         (void)snprintf(command, sizeof(command), "rm -rf %s", v->dir);
         CHECK(system(command) == 0);
 }
