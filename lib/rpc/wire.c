@@ -93,7 +93,7 @@ size_t rpc_message_encode(const char *text, char ret[static RPC_STATUS_WIRE_SIZE
         static const char digits[] = "0123456789ABCDEF";
         size_t n = 0;
 
-        for (size_t i = 0; text[i] && i < RPC_STATUS_TEXT_SIZE - 1; i++) {
+        for (size_t i = 0; i < RPC_STATUS_TEXT_SIZE - 1 && text[i]; i++) {
                 const uint8_t c = (uint8_t)text[i];
 
                 if (c >= 0x20 && c <= 0x7e && c != '%') {
