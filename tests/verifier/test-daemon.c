@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "crypto/cms.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -203,8 +204,10 @@ static void secrets_are_nowhere_in_the_clear(void)
 
 int main(int argc, char **argv)
 {
-        if (argc != 3) return 2;
-        world_init(&world, argv[1], argv[2]);
+        char verifier[PATH_MAX], halfkey[PATH_MAX];
+
+        if (argc != 3 || !realpath(argv[1], verifier) || !realpath(argv[2], halfkey)) return 2;
+        world_init(&world, verifier, halfkey);
         peer_init(&a);
         RUN(wrong_secrets_enrol_nobody);
         RUN(a_node_enrols);

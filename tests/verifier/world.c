@@ -7,6 +7,7 @@
 #include "json/value.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/wait.h>
@@ -37,7 +38,7 @@ static int run(const char *command)
 
 int world_cluster(const World *w, const char *fmt, ...)
 {
-        char args[512], command[1024];
+        char args[512], command[2 * PATH_MAX];
         va_list ap;
 
         va_start(ap, fmt);
@@ -125,7 +126,7 @@ int world_stop(World *w, int signal)
 
 void world_init(World *w, const char *verifier, const char *halfkey)
 {
-        char command[512];
+        char command[2 * PATH_MAX];
 
         *w = (World){ .verifier = verifier, .halfkey = halfkey, .dir = "/tmp/halfkey-world-XXXXXX" };
         CHECK(mkdtemp(w->dir));
