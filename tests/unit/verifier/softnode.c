@@ -397,6 +397,7 @@ static void say_log(Dialogue *d, Bytes log, uint8_t field)
                 writer_u8(&w, (uint8_t)(n >> 7));
                 writer_bytes(&w, BYTES(log.data + at, n));
                 CHECK_OK(writer_finish(&w, &message));
+                session_reply_deinit(&d->reply);
                 CHECK_OK(session_message(d->session, message, &d->reply));
                 CHECK(!d->reply.data);
                 at += n;
