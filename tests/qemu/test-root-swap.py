@@ -96,4 +96,4 @@ def plain_root(scene, node, picture):
         node.shut_down()
 
 
-scenario.run(swaps, limit=900)
+scenario.run(swaps, limit=1500)

@@ -52,4 +52,4 @@ def verifier_comes_back(scene, node, site):
         node.shut_down()
 
 
-scenario.run(prompt_and_return, limit=900)
+scenario.run(prompt_and_return, limit=1500)

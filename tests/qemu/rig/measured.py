@@ -5,6 +5,7 @@ The replay here is a second one, written apart from halfkey's, so that each chec
 """
 
 import hashlib
+import hmac
 import json
 import re
 import struct
@@ -75,6 +76,20 @@ def read_pcrs(guest, bank="sha256"):
     return {int(pcr): value.lower() for pcr, value in re.findall(r"^\s*(\d+)\s*: 0x(\w+)", text, re.M)}
 
 
+def cap(outcome, volume_key, volume_id, role, bank="sha256"):
+    """PCR 15 after the cap of a boot that opened this one volume."""
+    tag = hmac.new(volume_key, _prefixed(b"halfkey volume v1", volume_id, role.encode()), "sha256").digest()
+    event = _prefixed(b"halfkey cap v1", outcome.encode()) + struct.pack(">I", 1)
+    event += _prefixed(volume_id, role.encode(), tag)
+    state = {}
+    extend(bank, state, 15, hashlib.new(bank, event).digest())
+    return state[15].hex()
+
+
+def _prefixed(*parts):
+    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+
 def unlogged(logged, pcrs, bank="sha256"):
     """{pcr: who extended it} for the PCRs whose value the log alone does not explain."""
     zero = "00" * hashlib.new(bank).digest_size
@@ -89,6 +104,8 @@ def unlogged(logged, pcrs, bank="sha256"):
 def _author(pcr, start, value, bank):
     if pcr == 10:
         return "the kernel's IMA (boot_aggregate; its own log is in securityfs)"
+    if pcr == 15 and start.strip("0") == "":
+        return "halfkey's cap"
     for first in range(len(PHASES)):
         for last in range(first, len(PHASES) + 1):
             state = {pcr: bytes.fromhex(start)}
