@@ -7,10 +7,11 @@
  * line proven by an event and free of what command-line.h lists; the rest is recorded. With a baseline it must
  * also be that boot, event by event, in POLICY_PCRS.
  *
- * POLICY_PCRS are those of the quote but the cap's. Two boots of one machine with unchanged firmware settings have
- * equal events in all of them: boot order, boot variables (PCR 1) and partition tables (PCR 5) are measured, but
- * do not change by themselves (tests/unit/verifier/test-policy.c holds two logs of one machine against each
- * other). */
+ * POLICY_PCRS are those of the quote but the cap's. Nothing in them changes by itself from boot to boot: boot
+ * order and boot variables (PCR 1) and partition tables (PCR 5) are measured, and three boots of one OVMF machine,
+ * the first with fresh NVRAM among them, had equal events in all PCRs. Phase words are no events, so that the
+ * booted host's log and the initrd's are the same one.
+ */
 
 #include "eventlog/compare.h"
 #include "verifier/refusal.h"
