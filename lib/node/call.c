@@ -53,9 +53,8 @@ static int send_piece(RpcStream *stream, Bytes piece, unsigned field)
 int call_send_log(RpcStream *stream, const NodeBoot *boot, unsigned log_field)
 {
         for (size_t at = 0; at < boot->log_size; at += LOG_PIECE) {
-                const int r = send_piece(stream,
-                                         BYTES(boot->log_bytes + at, MIN(boot->log_size - at, (size_t)LOG_PIECE)),
-                                         log_field);
+                const size_t n = MIN(boot->log_size - at, (size_t)LOG_PIECE);
+                const int r = send_piece(stream, BYTES(boot->log_bytes + at, n), log_field);
 
                 if (r < 0) return r;
         }
