@@ -14,6 +14,7 @@ typedef enum When {
         ALWAYS,
         UNLESS_OFF,  /* not with a value that means "no" */
         UNLESS_INIT, /* not with the path of the distribution's init */
+        UNLESS_STOP, /* not with a value that ends the boot, which is the opposite of a shell */
 } When;
 
 static const struct {
@@ -31,7 +32,7 @@ static const struct {
         { "rescue", ALWAYS },
         { "rd.rescue", ALWAYS },
         { "emergency", ALWAYS },
-        { "rd.emergency", ALWAYS },
+        { "rd.emergency", UNLESS_STOP },
         { "single", ALWAYS },
         { "s", ALWAYS },
         { "_s", ALWAYS },
@@ -104,11 +105,20 @@ static bool is_off(const char *value)
         return false;
 }
 
-static bool is_init(const char *value)
+static bool is_one_of(const char *value, const char *const *words, size_t n)
 {
-        for (size_t i = 0; value && i < ARRAY_SIZE(init_paths); i++)
-                if (strcmp(value, init_paths[i]) == 0) return true;
+        for (size_t i = 0; value && i < n; i++)
+                if (strcmp(value, words[i]) == 0) return true;
         return false;
+}
+
+static bool is_excused(When when, const char *value)
+{
+        static const char *const stops[] = { "reboot", "poweroff", "halt" };
+
+        if (when == UNLESS_OFF) return is_off(value);
+        if (when == UNLESS_INIT) return is_one_of(value, init_paths, ARRAY_SIZE(init_paths));
+        return when == UNLESS_STOP && is_one_of(value, stops, ARRAY_SIZE(stops));
 }
 
 static bool word_is_refused(const char *word)
@@ -121,10 +131,7 @@ static bool word_is_refused(const char *word)
         (void)snprintf(name, sizeof(name), "%.*s", (int)n, word);
         normalise(name);
         for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-                if (strcmp(name, refused[i].name) != 0) continue;
-                if (refused[i].when == UNLESS_OFF && is_off(value)) return false;
-                if (refused[i].when == UNLESS_INIT && is_init(value)) return false;
-                return true;
+                if (strcmp(name, refused[i].name) == 0) return !is_excused(refused[i].when, value);
         }
         return false;
 }

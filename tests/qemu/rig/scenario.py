@@ -10,7 +10,7 @@ import traceback
 
 from . import disk, host, image, machine, tpm
 
-CMDLINE = "console=ttyS0,115200 root=/dev/mapper/root rd.shell=0 loglevel=4"
+CMDLINE = "console=ttyS0,115200 root=/dev/mapper/root rd.shell=0 rd.emergency=poweroff loglevel=4"
 
 
 class Failed(Exception):

@@ -5,6 +5,7 @@ The enrolled node is made once and kept in the cache: the tests that need one st
 """
 
 import json
+import pathlib
 import shutil
 
 from . import cluster, host, image, machine
@@ -103,7 +104,8 @@ class Fixture:
 
 
 def fixture_folder(picture):
-    return host.CACHE / f"fixture-{picture.folder.name}-{host.tree_digest(cluster.VERIFIER)[:8]}"
+    rig = pathlib.Path(__file__).resolve().parent
+    return host.CACHE / f"fixture-{picture.folder.name}-{host.tree_digest(cluster.VERIFIER, rig)[:8]}"
 
 
 def keep(picture, node, site, name):
@@ -137,7 +139,7 @@ def enrolled(scene):
 
 def _make(scene, picture):
     site = scene.cluster(cluster.Cluster.create(scene.folder / "first-cluster")).start()
-    node = scene.node(picture, name="first-node")
+    node = scene.node(picture, folder=scene.folder / "first-node")
     name = enrol(scene, node, site)
     site.output("node", "approve", name)
     boot_attested(scene, node)

@@ -13,6 +13,7 @@ static void command_lines_are_told_apart(void)
                 "root=/dev/vda1 ro quiet splash",
                 "BOOT_IMAGE=/vmlinuz root=UUID=1 init=/sbin/init",
                 "init=/usr/lib/systemd/systemd rd.shell=0 systemd.debug_shell=no",
+                "rd.emergency=poweroff rd.emergency=reboot",
                 "initrd=\\initrd.img initcall_debug rd.luks.uuid=1 breakpoint=1",
                 "console=ttyS0 systemd.show_status=1 dm_mod.create=\"a b\"",
         };
@@ -25,6 +26,8 @@ static void command_lines_are_told_apart(void)
                 { "rd.break", "rd.break" },
                 { "rd.break=pre-mount ro", "rd.break=pre-mount" },
                 { "rd.shell", "rd.shell" },
+                { "rd.emergency", "rd.emergency" },
+                { "rd.emergency=shell", "rd.emergency=shell" },
                 { "rd.shell=1", "rd.shell=1" },
                 { "systemd.debug-shell=1", "systemd.debug-shell=1" },
                 { "rd.systemd.debug_shell", "rd.systemd.debug_shell" },
