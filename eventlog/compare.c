@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The next event from *at on that extended the PCR. */
 static const Event *next_event(const EventLog *log, uint32_t pcr, size_t *at)
@@ -67,7 +68,11 @@ static void say(const EventLog *a, const EventLog *b, EventlogDifference *d)
                 (void)snprintf(d->text, sizeof(d->text), "PCR %" PRIu32 " starts at another value", d->pcr);
                 break;
         case EVENTLOG_DIFFERENCE_CHANGED:
-        default: (void)snprintf(d->text, sizeof(d->text), "%.240s is not what it was: %.240s", is, was); break;
+        default:
+                if (strcmp(is, was) == 0)
+                        (void)snprintf(d->text, sizeof(d->text), "%.470s has another content", is);
+                else (void)snprintf(d->text, sizeof(d->text), "%.240s is not what it was: %.240s", is, was);
+                break;
         }
 }
 

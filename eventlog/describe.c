@@ -243,9 +243,17 @@ void eventlog_event_describe(const EventLog *log, const Event *event, char ret[s
         describe(event, &t);
 }
 
+/* In a sentence a file is enough of a device path: what lies before it is the same at every boot. */
+static const char *file_of(const char *meaning)
+{
+        const char *file = strstr(meaning, ")/\\");
+
+        return file ? file + 2 : meaning;
+}
+
 void eventlog_event_name(const EventLog *log, const Event *event, char ret[static EVENTLOG_TEXT_SIZE])
 {
-        enum { MEANING_MAX = 200 };
+        enum { MEANING_MAX = 300 };
         const char *type = eventlog_type_name(event->type);
         char meaning[MEANING_MAX];
         Text name, m;
@@ -258,6 +266,6 @@ void eventlog_event_name(const EventLog *log, const Event *event, char ret[stati
         if (type) text_put(&name, type);
         else text_format(&name, "type 0x%" PRIx32, event->type);
         if (meaning[0]) text_put(&name, ": ");
-        text_put(&name, meaning);
+        text_put(&name, file_of(meaning));
         text_put(&name, ")");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What a node reads from its ESP and its initrd: the configuration, halfkey's settings, the kernel command line. */
+/* What a node reads from its ESP and its initrd: the configuration, halfkey's settings, the kernel command line.
+ */
 
 #include "fuzz.h"
 

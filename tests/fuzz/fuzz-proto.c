@@ -11,17 +11,26 @@
 
 #include <stdlib.h>
 
-#define MESSAGE(name) { name##_fields, sizeof(name) }
+#define MESSAGE(name)                       \
+        {                                   \
+                name##_fields, sizeof(name) \
+        }
 static const struct {
         const pb_msgdesc_t *fields;
         size_t size;
 } messages[] = {
-        MESSAGE(halfkey_v1_RegisterRequest),    MESSAGE(halfkey_v1_RegisterResponse),
-        MESSAGE(halfkey_v1_EnrolCommitRequest), MESSAGE(halfkey_v1_EnrolCommitResponse),
-        MESSAGE(halfkey_v1_UnlockRequest),      MESSAGE(halfkey_v1_UnlockResponse),
-        MESSAGE(halfkey_v1_ReattestRequest),    MESSAGE(halfkey_v1_ReattestResponse),
-        MESSAGE(halfkey_v1_NodeRequest),        MESSAGE(halfkey_v1_Node),
-        MESSAGE(halfkey_v1_Event),              MESSAGE(halfkey_v1_NewEnrolmentConfigRequest),
+        MESSAGE(halfkey_v1_RegisterRequest),
+        MESSAGE(halfkey_v1_RegisterResponse),
+        MESSAGE(halfkey_v1_EnrolCommitRequest),
+        MESSAGE(halfkey_v1_EnrolCommitResponse),
+        MESSAGE(halfkey_v1_UnlockRequest),
+        MESSAGE(halfkey_v1_UnlockResponse),
+        MESSAGE(halfkey_v1_ReattestRequest),
+        MESSAGE(halfkey_v1_ReattestResponse),
+        MESSAGE(halfkey_v1_NodeRequest),
+        MESSAGE(halfkey_v1_Node),
+        MESSAGE(halfkey_v1_Event),
+        MESSAGE(halfkey_v1_NewEnrolmentConfigRequest),
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -4,17 +4,24 @@
 
 import json
 import re
+import struct
 
 from rig import cpio, disk, host, scenario, story
 
 LOG = "/sys/kernel/security/tpm0/binary_bios_measurements"
-# Before halfkey-unlock: another log than the firmware's, with one byte of a digest changed.
+UNITS = "usr/lib/systemd/system"
+# Before halfkey-unlock: the firmware's log with one event more, which no TPM has seen.
 FORGE = f"""[Unit]
 DefaultDependencies=no
 Before=halfkey-unlock.service
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'cat {LOG} > /run/log && printf "\\\\377" | dd of=/run/log bs=1 seek=120 conv=notrunc && mount --bind /run/log {LOG}'
+ExecStart=/bin/sh /forge.sh
+"""
+EVENT = struct.pack("<IIIH32sI4s", 4, 0xd, 1, 0x000b, bytes(32), 4, b"fake")
+SCRIPT = f"""cat {LOG} > /run/log
+printf '{"".join(f"%s{byte:03o}" % chr(92) for byte in EVENT)}' >> /run/log
+mount --bind /run/log {LOG}
 """
 
 
@@ -35,8 +42,9 @@ def refusals(scene):
     boot("a shell on the kernel command line is refused", "policy-command-line", scenario.CMDLINE + " rd.break=pre-mount")
     boot("another initrd is refused", "policy-changed-boot", appended=cpio.archive({"etc/motd": b"changed\n"}))
     boot("a log that does not replay is refused", "log-does-not-replay", appended=cpio.archive({
-        "usr/lib/systemd/system/forge.service": FORGE.encode(),
-        "usr/lib/systemd/system/halfkey-unlock.service.wants/forge.service": FORGE.encode()}))
+        "forge.sh": SCRIPT.encode(),
+        f"{UNITS}/forge.service": FORGE.encode(),
+        f"{UNITS}/halfkey-unlock.service.wants/forge.service": "../forge.service"}))
 
     node.disk.put(disk.UKI, uki)
     site.output("node", "quarantine", name, "--reason", "test")

@@ -25,7 +25,7 @@ def typed_key_opens(scene, node, site, key):
         node.wait_for(story.PROMPT, 90)
         waited = time.monotonic() - start
         scene.check(25 * 0.9 < waited < machine.scaled(45), f"the prompt comes after {waited:.0f} s")
-        scene.check(re.search(r"10\.0\.2\.2:\d+: connection refused", node.console.text()), "the console says what is wrong")
+        scene.check(re.search(r"10\.0\.2\.2:\d+: connection refused", node.console.text(), re.I), "the console says what is wrong")
         node.console.type("not the key\n")
         node.wait_for("that key does not open it", 60)
         node.wait_for(story.PROMPT, 60)

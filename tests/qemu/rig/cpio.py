@@ -3,10 +3,11 @@
 
 
 def archive(files):
-    """{path: bytes} as regular files with their folders, root's, mode 0644."""
+    """{path: bytes} as regular files, {path: "target"} as symlinks, with their folders; root's."""
     folders = sorted({"/".join(path.split("/")[:n]) for path in files for n in range(1, path.count("/") + 1)})
     entries = [(name, 0o040755, b"") for name in folders]
-    entries += [(name, 0o100644, data) for name, data in files.items()]
+    entries += [(name, 0o120777, data.encode()) if isinstance(data, str) else (name, 0o100644, data)
+                for name, data in files.items()]
     entries.append(("TRAILER!!!", 0, b""))
     return b"".join(_entry(number, *entry) for number, entry in enumerate(entries, 1))
 
