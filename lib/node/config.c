@@ -100,7 +100,7 @@ static int parse_secret(const JsonValue *v, NodeConfig *c)
 
         r = json_value_text(v, &text);
         if (r < 0) return r;
-        if (strlen(text) < 32 || strlen(text) > 2 * CONFIG_SECRET_MAX || strlen(text) % 2 != 0)
+        if (strlen(text) < 32 || strlen(text) / 2 > CONFIG_SECRET_MAX || strlen(text) % 2 != 0)
                 return error_set(-EBADMSG, "expected 16 to %d bytes in hex", CONFIG_SECRET_MAX);
         r = secret_new(strlen(text) / 2, &c->secret);
         if (r < 0) return r;
@@ -120,7 +120,7 @@ static int parse_ak(const JsonValue *v, NodeConfig *c)
 
         r = json_value_text(v, &text);
         if (r < 0) return r;
-        if (strlen(text) == 0 || strlen(text) > 2 * CONFIG_PUBLIC_MAX || strlen(text) % 2 != 0)
+        if (strlen(text) == 0 || strlen(text) / 2 > CONFIG_PUBLIC_MAX || strlen(text) % 2 != 0)
                 return error_set(-EBADMSG, "expected 1 to %d bytes in hex", CONFIG_PUBLIC_MAX);
         c->ak_public_size = strlen(text) / 2;
         return json_value_hex(v, c->ak_public, c->ak_public_size);

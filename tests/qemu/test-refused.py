@@ -19,9 +19,9 @@ Type=oneshot
 ExecStart=/bin/sh /forge.sh
 """
 EVENT = struct.pack("<IIIH32sI4s", 4, 0xd, 1, 0x000b, bytes(32), 4, b"fake")
-SCRIPT = f"""cat {LOG} > /run/log
-printf '{"".join(f"%s{byte:03o}" % chr(92) for byte in EVENT)}' >> /run/log
-mount --bind /run/log {LOG}
+SCRIPT = f"""cat {LOG} > /run/forged
+printf '{"".join(f"%s{byte:03o}" % chr(92) for byte in EVENT)}' >> /run/forged
+mount --bind /run/forged {LOG}
 """
 
 

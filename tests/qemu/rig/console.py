@@ -16,7 +16,6 @@ class Console:
     def __init__(self, log, port):
         self.log = pathlib.Path(log)
         self.port = pathlib.Path(port)
-        self._socket = None
         self._seen = 0
 
     def text(self):
@@ -36,15 +35,12 @@ class Console:
         return match
 
     def type(self, text):
-        """Type on the serial console as a person would."""
-        if self._socket is None:
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.connect(str(self.port))
-        for char in text.encode():
-            self._socket.sendall(bytes([char]))
-            time.sleep(0.01)
+        """Type on the serial console as a person would.
 
-    def close(self):
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        The connection ends with the last key: QEMU also writes the console's output to it, a byte a packet, and
+        stalls the guest as soon as a few hundred lie there unread."""
+        with socket.socket(socket.AF_UNIX) as keyboard:
+            keyboard.connect(str(self.port))
+            for char in text.encode():
+                keyboard.sendall(bytes([char]))
+                time.sleep(0.01)

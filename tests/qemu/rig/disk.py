@@ -106,7 +106,7 @@ def encrypt(plain, target, key, uuid):
     host.sparse_copy(plain, target)
     os.truncate(target, pathlib.Path(plain).stat().st_size + LUKS_RESERVE_MIB * MIB)
     host.run("cryptsetup", "reencrypt", "--encrypt", "--type", "luks2", "--batch-mode",
-             "--reduce-device-size", f"{LUKS_RESERVE_MIB}M", "--resilience", "none",
+             "--reduce-device-size", f"{LUKS_RESERVE_MIB}M", "--resilience", "none", "--sector-size", "4096",
              *FAST_KDF, "--key-file", key, target)
     # Not before: while it encrypts, cryptsetup locks the UUID for the whole machine.
     host.run("cryptsetup", "luksUUID", "--batch-mode", "--uuid", uuid, target)

@@ -66,7 +66,7 @@ class Machine:
 
     def kill(self):
         """Pull the plug, if it is still in; always called last."""
-        for link in (self._guest, self._monitor, self.console):
+        for link in (self._guest, self._monitor):
             if link is not None:
                 link.close()
         self._guest = self._monitor = None
