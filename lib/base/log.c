@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINE_LIMIT = 1024 };
@@ -20,11 +21,22 @@ static struct {
         bool journal;
 } sink = { .name = "halfkey", .max = LOG_LEVEL_INFO };
 
+/* systemd.exec(5): JOURNAL_STREAM is inherited by children whose stderr goes elsewhere, so it names the stream. */
+static bool stderr_is_journal(void)
+{
+        const char *stream = getenv("JOURNAL_STREAM");
+        unsigned long long device, inode;
+        struct stat st;
+
+        if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2) return false;
+        return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
 void log_init(const char *name, LogLevel max)
 {
         sink.name = name;
         sink.max = max;
-        sink.journal = getenv("JOURNAL_STREAM") != NULL;
+        sink.journal = stderr_is_journal();
 }
 
 static void defuse(char *text)

@@ -3,8 +3,8 @@
 
 /* Where a program's messages go. Only programs log, never libraries; never a secret.
  *
- * Lines go to stderr, each with the syslog priority prefix <N> when stderr is the journal (JOURNAL_STREAM is
- * set). */
+ * Lines go to stderr, each with the syslog priority prefix <N> when stderr is the stream that JOURNAL_STREAM
+ * names. */
 
 #include "base/macros.h"
 

@@ -57,6 +57,9 @@ def check_host_is_shut_out(scene, node):
     scene.equal(code, 0, "the host is re-attested; its own half no longer opens after the cap")
     scene.check("attested to" in said, "it says: " + re.search("attested to .*", said).group(0))
     scene.check("the installer's keyslot is gone" in said, "and the installer's keyslot goes")
+    tried = node.guest.try_run("/usr/lib/halfkey-test/steal /dev/vda2 /run/halfkey/node.json")
+    scene.check("unseal: refused" in tried, "root on the booted host cannot unseal the node's half")
+    scene.check(re.search("unlock: refused: cap-(not-zero|seen)", tried), f"nor get the cluster's: {tried.strip()}")
 
 
 def check_log(scene, node):

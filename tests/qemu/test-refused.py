@@ -74,14 +74,15 @@ def another_nodes_id(scene, node, site):
     wanted = [n["node_id"] for n in site.nodes() if n["name"] == name][0]
 
     root = node.disk.take_root(scene.folder / "root")
-    token = json.loads(host.run("cryptsetup", "token", "export", "--token-id", "0", root))
+    header = json.loads(host.run("cryptsetup", "luksDump", "--dump-json-metadata", root))
+    number, token = next((n, t) for n, t in header["tokens"].items() if t["type"] == "halfkey")
     token["node_id"] = wanted
     path = scene.folder / "token.json"
     path.write_text(json.dumps(token), encoding="ascii")
-    host.run("cryptsetup", "token", "import", "--token-id", "0", "--token-replace", "--json-file", path, root)
+    host.run("cryptsetup", "token", "import", "--token-id", number, "--token-replace", "--json-file", path, root)
     node.disk.put_root(root)
     story.move(node.disk, site)
-    story.refused(scene, node, "quote-signature", "another node's id is refused: its AK did not sign this")
+    story.refused(scene, node, "evidence-quote-signature", "another node's id is refused: its AK did not sign this")
 
 
 scenario.run(refusals, limit=1500)
