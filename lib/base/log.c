@@ -25,11 +25,12 @@ static struct {
 static bool stderr_is_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");
-        unsigned long long device, inode;
+        char ours[64];
         struct stat st;
 
-        if (!stream || sscanf(stream, "%llu:%llu", &device, &inode) != 2) return false;
-        return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+        if (!stream || fstat(STDERR_FILENO, &st) < 0) return false;
+        (void)snprintf(ours, sizeof(ours), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+        return strcmp(stream, ours) == 0;
 }
 
 void log_init(const char *name, LogLevel max)
