@@ -183,10 +183,8 @@ static int open_one(Attempt *a, OwnVolume *v)
                 r = unlock_volume_passphrase(a->s->node_half, half, v->token->volume_id, v->token->role,
                                              v->token->node_id, &passphrase);
         if (r == 0) r = volume_unlock_keyslot(v->volume, v->token->keyslot, passphrase, &v->key);
-        if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
-        memcpy(v->tag.id, v->token->volume_id, sizeof(v->tag.id));
-        (void)snprintf(v->tag.role, sizeof(v->tag.role), "%s", v->token->role);
-        return attest_volume_tag(secret_bytes(v->key), v->tag.id, v->tag.role, v->tag.tag);
+        if (r == 0) r = session_set_tag(v);
+        return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
 }
 
 /* The TPM refused what it knew of; the verifier may have approved the state it is in. */
@@ -214,7 +212,11 @@ static int open_all(Attempt *a)
         (void)snprintf(a->s->release_id, sizeof(a->s->release_id), "%s", a->response->step.result.release_id);
         if (a->unsealed != 0) r = use_approval(a);
         for (size_t i = 0; r == 0 && i < a->s->n_volumes; i++) r = open_one(a, &a->s->volumes[i]);
-        if (r == 0) timeline_note(&a->s->timeline, "keys known");
+        if (r != 0) return r;
+        timeline_note(&a->s->timeline, "keys known");
+        /* Power was lost between the end of the enrolment and its last write. */
+        if (!a->s->config->enrolled)
+                r = session_set_node(a->s, a->root->node_id, tpm_public_bytes(&a->ak.public_area));
         return r;
 }
 
@@ -234,6 +236,7 @@ static int run(Attempt *a, Report *report)
         r = talk(a);
         if (r != 0) {
                 report->retry_s = a->refusal.retry_after_s;
+                report->unfinished = strcmp(a->refusal.reason, PROTO_REASON_NOT_ENROLLED) == 0;
                 return r;
         }
         pthread_mutex_lock(&a->s->lock);
@@ -247,7 +250,7 @@ void attempt_unlock(Session *s, Report *ret)
         Attempt a = { .s = s };
 
         error_clear();
-        *ret = (Report){ 0 };
+        *ret = (Report){ .outcome = ATTEST_CAP_ATTESTED };
         ret->result = run(&a, ret);
         if (ret->result != 0) (void)snprintf(ret->text, sizeof(ret->text), "%s", error_detail(ret->result));
         attempt_deinit(&a);

@@ -6,14 +6,17 @@
 #include "initramfs/session.h"
 
 typedef struct Report {
-        int result;       /* 0: every volume has its key; else why not */
-        bool final;       /* trying again in this boot is useless */
-        bool needs_key;   /* enrolment waits for the installer's key, which is to be typed */
-        unsigned retry_s; /* the verifier's hint, 0: none */
-        char text[512];   /* for the console */
+        int result;          /* 0: every volume has its key; else why not */
+        bool final;          /* trying again in this boot is useless */
+        bool unfinished;     /* the verifier waits for the end of the enrolment that wrote the tokens */
+        bool needs_key;      /* enrolment waits for the installer's key, which is to be typed */
+        unsigned retry_s;    /* the verifier's hint, 0: none */
+        const char *outcome; /* ATTEST_CAP_*, with result 0 */
+        char text[512];      /* for the console */
 } Report;
 
 /* Attests, fetches the cluster's half, unseals ours, opens the keyslots; caps and maps nothing. */
 void attempt_unlock(Session *s, Report *ret);
-/* Registers, re-encrypts, seals, writes keyslots and token, commits; caps and maps nothing. */
+/* Registers, re-encrypts, seals, writes keyslots and token, commits; caps and maps nothing. A volume that has its
+ * token from a run that was interrupted is opened with both halves, and what was left is done. */
 void attempt_enrol(Session *s, Report *ret);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The enrolment boot (DESIGN, "Enrolment"): an image's volume, open to whoever built the image, becomes this
- * node's own. Each step is proven before the next one relies on it, the installer's key opens the volume until a
- * later boot was opened by attestation, and a run that was interrupted starts over. */
+ * node's own. Each step is proven before the next one relies on it, and the installer's key opens the volume until
+ * a later boot was opened by attestation. A run that was interrupted starts over; where its token stands already,
+ * the verifier gives the same half again and only what followed the token is done anew. */
 
 #include "attest/seal.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "crypto/cms.h"
+#include "crypto/compare.h"
 #include "initramfs/attempt.h"
-#include "node/esp.h"
 #include "node/call.h"
 #include "node/register.h"
 #include "node/seal.h"
@@ -74,16 +75,21 @@ static int show_progress(uint64_t done, uint64_t total, void *user_data)
         return 0;
 }
 
-static int register_node(Enrolment *e)
+static RegisterParams params_of(const Enrolment *e)
 {
-        cleanup_rpc_channel RpcChannel *channel = NULL;
-        const RegisterParams params = {
+        return (RegisterParams){
                 .tpm = e->s->tpm,
                 .config = e->s->config,
                 .boot = e->s->boot,
                 .keys = &e->keys,
                 .attempt_id = e->s->attempt_id,
         };
+}
+
+static int register_node(Enrolment *e)
+{
+        cleanup_rpc_channel RpcChannel *channel = NULL;
+        const RegisterParams params = params_of(e);
         int r;
 
         r = call_connect(e->s->config, &channel);
@@ -216,16 +222,23 @@ static int describe(const OwnVolume *v, const Token *t, bool shared, halfkey_v1_
         return r;
 }
 
-static int set_tag(OwnVolume *v, const Token *t)
+/* Key and token are proven: says so to the verifier's message and to the session. */
+static int take_volume(Enrolment *e, OwnVolume *v, Secret **volume_key, halfkey_v1_Volume *described)
 {
-        memcpy(v->tag.id, t->volume_id, sizeof(v->tag.id));
-        (void)snprintf(v->tag.role, sizeof(v->tag.role), "%s", t->role);
-        return attest_volume_tag(secret_bytes(v->key), v->tag.id, v->tag.role, v->tag.tag);
+        int r;
+
+        secret_free(v->key);
+        v->key = TAKE_PTR(*volume_key);
+        r = session_set_tag(v);
+        if (r == 0) r = describe(v, v->token, false, described);
+        if (r < 0) return r;
+        log_notice("volume '%s' is sealed: its token stands, its halves open it", v->setting->name);
+        timeline_note(&e->s->timeline, "sealed");
+        return 0;
 }
 
-static int enrol_volume(Enrolment *e, OwnVolume *v)
+static int enrol_volume(Enrolment *e, OwnVolume *v, halfkey_v1_Volume *described)
 {
-        halfkey_v1_Volume *described = &e->commit->volume[e->commit->volume_count++];
         cleanup_secret Secret *key = NULL, *volume_key = NULL;
         cleanup_token Token *t = NULL;
         EnrolPlan plan;
@@ -240,25 +253,71 @@ static int enrol_volume(Enrolment *e, OwnVolume *v)
         if (r == 0) r = enrol_begin(v->volume, key, &plan, &volume_key);
         if (r == 0) r = add_keyslots(e, v, &plan, t, volume_key, described);
         if (r == 0) r = reopen(v, HEADER_USE_TOKEN);
-        if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
-        v->key = TAKE_PTR(volume_key);
+        if (r != 0) return r;
         v->token = TAKE_PTR(t);
-        r = set_tag(v, v->token);
-        if (r == 0) r = describe(v, v->token, false, described);
-        if (r == 0) timeline_note(&e->s->timeline, "sealed");
+        return take_volume(e, v, &volume_key, described);
+}
+
+/* The half that an earlier run sealed, opened as its token says, or as the verifier approved just now. */
+static int open_sealed_half(Enrolment *e, Token *t)
+{
+        const halfkey_v1_Approval *approval = &e->registered->result.approval;
+        int r;
+
+        r = seal_open(e->s->tpm, t, e->s->boot, &e->node_half);
+        if (r != TPM_E_POLICY || approval->policy_digest.size != TOKEN_POLICY_SIZE) return r;
+        r = token_add_approval(t, approval->policy_digest.bytes, PROTO_BYTES(approval->signature), BYTES(NULL, 0));
+        return r == 0 ? seal_open(e->s->tpm, t, e->s->boot, &e->node_half) : r;
+}
+
+static int open_sealed(Enrolment *e, OwnVolume *v, Secret **ret_volume_key)
+{
+        cleanup_secret Secret *passphrase = NULL;
+        Token *t = v->token;
+        int r = 0;
+
+        if (crypto_equal(BYTES_ARRAY(t->node_id), BYTES_ARRAY(e->keys.node_id)) != 0)
+                return error_set(VOLUME_E_REFUSED, "its token is of another machine");
+        if (t->generation != e->registered->result.generation)
+                return error_set(
+                        VOLUME_E_REFUSED,
+                        "its token was made from generation %llu of the cluster's half, which is now %llu",
+                        (unsigned long long)t->generation, (unsigned long long)e->registered->result.generation);
+        if (!e->node_half) r = open_sealed_half(e, t);
+        if (r == 0)
+                r = unlock_volume_passphrase(e->node_half, e->registered->cluster_half, t->volume_id, t->role,
+                                             t->node_id, &passphrase);
+        if (r == 0) r = volume_unlock_keyslot(v->volume, t->keyslot, passphrase, ret_volume_key);
         return r;
+}
+
+/* An earlier run got as far as the token. The recovery key that it made reached nobody, so there is a new one. */
+static int finish_volume(Enrolment *e, OwnVolume *v, halfkey_v1_Volume *described)
+{
+        cleanup_secret Secret *volume_key = NULL, *recovery = NULL;
+        int r;
+
+        r = reopen(v, HEADER_USE_TOKEN);
+        if (r == 0) r = open_sealed(e, v, &volume_key);
+        if (r == 0) r = recovery_key_generate(&recovery);
+        if (r == 0) r = enrol_renew_recovery(v->volume, volume_key, v->token, recovery);
+        if (r == 0) r = recovery_for_site(e, recovery, described);
+        if (r == 0) r = reopen(v, HEADER_USE_TOKEN);
+        return r == 0 ? take_volume(e, v, &volume_key, described) : r;
+}
+
+static int ready_volume(Enrolment *e, OwnVolume *v)
+{
+        halfkey_v1_Volume *described = &e->commit->volume[e->commit->volume_count++];
+        const int r = v->token ? finish_volume(e, v, described) : enrol_volume(e, v, described);
+
+        return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
 }
 
 static int commit(Enrolment *e)
 {
         cleanup_rpc_channel RpcChannel *channel = NULL;
-        const RegisterParams params = {
-                .tpm = e->s->tpm,
-                .config = e->s->config,
-                .boot = e->s->boot,
-                .keys = &e->keys,
-                .attempt_id = e->s->attempt_id,
-        };
+        const RegisterParams params = params_of(e);
         const Token *tokens[SETTINGS_VOLUMES_MAX];
         uint8_t hash[SHA256_SIZE];
         int r;
@@ -272,34 +331,22 @@ static int commit(Enrolment *e)
         return 0;
 }
 
-static int write_node_config(Enrolment *e)
-{
-        cleanup_free char *text = NULL;
-        int r;
-
-        r = config_set_node(e->s->config, e->keys.node_id, tpm_public_bytes(&e->keys.ak.public_area));
-        if (r == 0) r = config_print_node(e->s->config, &text);
-        if (r < 0) return r;
-        if (!e->s->esp) return error_set(-ENOENT, "no EFI system partition for " ESP_NODE);
-        return esp_write(e->s->esp, ESP_NODE, (const uint8_t *)text, strlen(text));
-}
-
 /* The installer's key is looked for first: a secret is used up by a Register that leads to something. */
 static int run(Enrolment *e)
 {
         cleanup_secret Secret *key = NULL;
-        int r;
+        int r = 0;
 
         e->commit = calloc(1, sizeof(*e->commit));
         if (!e->commit) return -ENOMEM;
-        r = installer_key(e->s, &e->s->volumes[0], &key);
+        if (!session_complete(e->s)) r = installer_key(e->s, &e->s->volumes[0], &key);
         if (r == 0) r = node_keys_ensure(e->s->tpm, &e->keys);
         if (r == 0) r = register_node(e);
         if (r != 0) return r;
         e->s->working = true;
-        for (size_t i = 0; r == 0 && i < e->s->n_volumes; i++) r = enrol_volume(e, &e->s->volumes[i]);
+        for (size_t i = 0; r == 0 && i < e->s->n_volumes; i++) r = ready_volume(e, &e->s->volumes[i]);
         if (r == 0) r = commit(e);
-        if (r == 0) r = write_node_config(e);
+        if (r == 0) r = session_set_node(e->s, e->keys.node_id, tpm_public_bytes(&e->keys.ak.public_area));
         e->s->working = false;
         return r;
 }
@@ -309,7 +356,7 @@ void attempt_enrol(Session *s, Report *ret)
         Enrolment e = { .s = s };
 
         error_clear();
-        *ret = (Report){ 0 };
+        *ret = (Report){ .outcome = ATTEST_CAP_ENROLLED };
         pthread_mutex_lock(&s->lock);
         ret->result = s->cancelled ? -ECANCELED : run(&e);
         pthread_mutex_unlock(&s->lock);
@@ -317,8 +364,6 @@ void attempt_enrol(Session *s, Report *ret)
                 (void)snprintf(ret->text, sizeof(ret->text), "%s", error_detail(ret->result));
                 ret->retry_s = e.refusal.retry_after_s;
                 ret->needs_key = ret->result == -ENOKEY;
-                /* Once a token stands, the volume is only ever unlocked. */
-                ret->final = session_enrolled(s);
         }
         enrolment_deinit(&e);
 }

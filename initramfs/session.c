@@ -269,6 +269,39 @@ bool session_enrolled(const Session *s)
         return false;
 }
 
+bool session_complete(const Session *s)
+{
+        for (size_t i = 0; i < s->n_volumes; i++)
+                if (!s->volumes[i].token) return false;
+        return true;
+}
+
+bool session_unfinished(const Session *s)
+{
+        return session_enrolled(s) && s->config && s->config->secret;
+}
+
+static int write_node_config(const Session *s)
+{
+        cleanup_free char *text = NULL;
+        int r;
+
+        if (!s->esp) return error_set(-ENOENT, "no EFI system partition for " ESP_NODE);
+        r = config_print_node(s->config, &text);
+        return r < 0 ? r : esp_write(s->esp, ESP_NODE, (const uint8_t *)text, strlen(text));
+}
+
+int session_set_node(Session *s, const uint8_t node_id[static SHA256_SIZE], Bytes ak_public)
+{
+        int r;
+
+        r = config_set_node(s->config, node_id, ak_public);
+        if (r < 0) return r;
+        r = write_node_config(s);
+        if (r < 0) log_warning("the node's configuration is not written yet: %s", error_detail(r));
+        return 0;
+}
+
 static size_t collect_tags(const Session *s, AttestVolume *ret)
 {
         size_t n = 0;
@@ -314,9 +347,8 @@ int session_open(Session *s, const char *outcome)
         return 0;
 }
 
-static int tag_of(OwnVolume *v)
+int session_set_tag(OwnVolume *v)
 {
-        if (!v->token) return 0;
         memcpy(v->tag.id, v->token->volume_id, sizeof(v->tag.id));
         (void)snprintf(v->tag.role, sizeof(v->tag.role), "%s", v->token->role);
         return attest_volume_tag(secret_bytes(v->key), v->tag.id, v->tag.role, v->tag.tag);
@@ -339,7 +371,7 @@ int session_try_typed(Session *s, const Secret *typed)
                 r = reopen(v);
                 if (r == 0) r = volume_check(v->volume, HEADER_USE_TYPED);
                 if (r == 0) r = volume_try_any(v->volume, typed, &keyslot, &v->key);
-                if (r == 0) r = tag_of(v);
+                if (r == 0 && v->token) r = session_set_tag(v);
                 if (r == 0) continue;
                 if (i == 0) return error_prefix(r, "volume '%s'", v->setting->name);
                 log_warning("volume '%s' stays closed: %s", v->setting->name, error_detail(r));

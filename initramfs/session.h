@@ -65,8 +65,21 @@ _must_check_ int session_init(Session *ret);
  * is missing is said on the console while it is waited for. */
 _must_check_ int session_prepare(Session *s);
 
-/* Whether root's header carries our token: then it is only ever unlocked, whatever any file says. */
+/* Whether a header carries our token: then that volume is only ever unlocked, whatever any file says. */
 bool session_enrolled(const Session *s);
+/* Whether the enrolment that wrote the tokens may not have reached its end: the configuration still has its
+ * secret.
+ */
+bool session_unfinished(const Session *s);
+/* Whether every volume has its token. */
+bool session_complete(const Session *s);
+
+/* The key and the token of v are known: computes the tag that goes into the cap. */
+_must_check_ int session_set_tag(OwnVolume *v);
+
+/* Makes s->config this node's NodeConfig and puts it on the ESP. Where it cannot be written that is said, and the
+ * next boot does it. */
+_must_check_ int session_set_node(Session *s, const uint8_t node_id[static SHA256_SIZE], Bytes ak_public);
 
 /* Keys are known: cap with this outcome, then map. On failure nothing is mapped. */
 _must_check_ int session_open(Session *s, const char *outcome);

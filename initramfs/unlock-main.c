@@ -83,6 +83,18 @@ static void wake_worker(const Unlock *u)
         IGNORE_RESULT(fd_write_all(u->wake, BYTES(&one, sizeof(one)))); /* an eventfd takes it */
 }
 
+/* A volume with a token is unlocked; an enrolment that was cut off after the token is finished, where its
+ * configuration still has the secret and the verifier says that it waits for that. */
+static void try_once(Session *s, Report *ret)
+{
+        if (session_complete(s) || (session_enrolled(s) && !session_unfinished(s))) {
+                attempt_unlock(s, ret);
+                if (!ret->unfinished || !session_unfinished(s)) return;
+                log_notice("finishing the enrolment that was interrupted");
+        }
+        attempt_enrol(s, ret);
+}
+
 static void *work(void *argument)
 {
         Unlock *u = argument;
@@ -90,8 +102,7 @@ static void *work(void *argument)
         for (unsigned attempt = 0;; attempt++) {
                 Report report;
 
-                if (session_enrolled(&u->session)) attempt_unlock(&u->session, &report);
-                else attempt_enrol(&u->session, &report);
+                try_once(&u->session, &report);
                 IGNORE_RESULT(fd_write_all(u->reports[1], BYTES(&report, sizeof(report)))); /* main is there */
                 if (report.result == 0 || report.final) break;
                 if (!pause_worker(u, report.retry_s > 0 ? report.retry_s * 1000 : backoff_ms(attempt))) break;
@@ -186,7 +197,8 @@ static int answer(Unlock *u)
 
 /* ---- the main thread ---- */
 
-static void take_report(Unlock *u, bool *ret_opened)
+/* Where an attempt opened the volumes, *ret_opened is the word for the cap. */
+static void take_report(Unlock *u, const char **ret_opened)
 {
         Report report;
         ssize_t n;
@@ -194,7 +206,7 @@ static void take_report(Unlock *u, bool *ret_opened)
         do n = read(u->reports[0], &report, sizeof(report));
         while (n < 0 && errno == EINTR);
         if (n != sizeof(report)) return;
-        *ret_opened = report.result == 0;
+        if (report.result == 0) *ret_opened = report.outcome;
         if (report.result == 0 || report.final) {
                 pthread_join(u->worker, NULL);
                 u->worker_ended = true;
@@ -241,19 +253,17 @@ static void do_what_is_due(Unlock *u)
 /* Waits until somebody opened the volumes. The outcome is the word for the cap. */
 static int wait_for_key(Unlock *u, const char **ret_outcome)
 {
-        const bool enrolling = !session_enrolled(&u->session);
-
         for (;;) {
                 struct pollfd p[] = {
                         { .fd = u->worker_started && !u->worker_ended ? u->reports[0] : -1, .events = POLLIN },
                         { .fd = prompt_active(&u->prompt) ? u->prompt.fd : -1, .events = POLLIN },
                 };
-                bool opened = false;
+                const char *opened = NULL;
 
                 if (poll(p, ARRAY_SIZE(p), due_in(u)) < 0 && errno != EINTR) return error_set(-errno, "poll: %m");
                 if (p[0].revents) take_report(u, &opened);
                 if (opened) {
-                        *ret_outcome = enrolling ? ATTEST_CAP_ENROLLED : ATTEST_CAP_ATTESTED;
+                        *ret_outcome = opened;
                         return 0;
                 }
                 if (p[1].revents && answer(u) == 0) {
@@ -309,7 +319,7 @@ static int raise_flag(void)
 
 static int run(Unlock *u)
 {
-        const char *outcome;
+        const char *outcome = NULL;
         int r;
 
         r = session_init(&u->session);

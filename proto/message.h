@@ -19,6 +19,9 @@ _must_check_ int proto_decode(const pb_msgdesc_t *fields, Bytes encoded, void *m
 /* Wipes and frees what proto_encode made. */
 void proto_free(uint8_t *encoded, size_t size);
 
+/* The reasons of a refusal that a node acts on; all others are for people. */
+#define PROTO_REASON_NOT_ENROLLED "node-not-enrolled"
+
 /* For a bytes field: {size, bytes[MAX]}. */
 #define PROTO_BYTES(field) BYTES((field).bytes, (field).size)
 /* Copies b into a bytes field: 0, or -EMSGSIZE where it does not fit. */

@@ -51,18 +51,17 @@ static int destroy(Volume *v, int keyslot)
 }
 
 /* What an interrupted run has added: nobody holds the keys to it any more. */
-static int clear_leftovers(Volume *v, int in_use)
+static int clear_leftovers(Volume *v, uint32_t in_use, EnrolMark *ret)
 {
         EnrolMark mark = { 0 };
         int number = -1;
         int r;
 
         r = find_mark(v, &mark, &number);
-        if (r == -EBADMSG) r = 0; /* not ours to understand; it is replaced below */
-        if (r == -ENOENT) return 0;
-        if (r < 0) return r;
+        if (r < 0 && r != -EBADMSG && r != -ENOENT) return r; /* one that is not ours to understand is replaced */
+        *ret = mark;
         for (int i = 0; i < HEADER_KEYSLOTS_MAX; i++) {
-                if (i == in_use || !(mark.planned & (1U << i))) continue;
+                if (!(mark.planned & ~in_use & (1U << i))) continue;
                 r = destroy(v, i);
                 if (r < 0) return r;
         }
@@ -83,17 +82,13 @@ static int plan(const Volume *v, int installer, EnrolPlan *ret)
         return 0;
 }
 
-static int write_mark(Volume *v, const EnrolPlan *p)
+static int write_mark(Volume *v, const EnrolMark *mark)
 {
-        const EnrolMark mark = {
-                .installer = 1U << p->installer_keyslot,
-                .planned = 1U << p->keyslot | 1U << p->recovery_keyslot,
-        };
         const int old = volume_find_token(v, ENROL_MARK_TYPE, 0);
         cleanup_free char *json = NULL;
         int r;
 
-        r = enrol_mark_print(&mark, &json);
+        r = enrol_mark_print(mark, &json);
         if (r < 0) return r;
         r = crypt_token_json_set(v->cd, old < 0 ? CRYPT_ANY_TOKEN : old, json);
         return r < 0 ? volume_failed(v, r, "the mark of the enrolment cannot be written") : 0;
@@ -103,6 +98,7 @@ int enrol_begin(Volume *v, const Secret *installer_key, EnrolPlan *ret, Secret *
 {
         cleanup_secret Secret *key = NULL;
         EnrolPlan p = { 0 };
+        EnrolMark mark;
         int installer = -1;
         int r;
 
@@ -113,11 +109,13 @@ int enrol_begin(Volume *v, const Secret *installer_key, EnrolPlan *ret, Secret *
         r = volume_try_any_raw(v, installer_key, &installer, &key);
         if (r != 0) return r;
         volume_invalidate(v);
-        r = clear_leftovers(v, installer);
+        r = clear_leftovers(v, 1U << installer, &mark);
         if (r < 0) return r;
         r = plan(v, installer, &p);
         if (r < 0) return r;
-        r = write_mark(v, &p);
+        mark = (EnrolMark){ .installer = 1U << p.installer_keyslot,
+                            .planned = 1U << p.keyslot | 1U << p.recovery_keyslot };
+        r = write_mark(v, &mark);
         if (r < 0) return r;
         *ret = p;
         *ret_volume_key = TAKE_PTR(key);
@@ -260,6 +258,40 @@ int enrol_remove_installer(const char *path, size_t *ret_removed)
         }
         *ret_removed = removed;
         return 0;
+}
+
+static int free_keyslot(const Volume *v)
+{
+        for (int i = 0; i < HEADER_KEYSLOTS_MAX; i++)
+                if (!is_taken(v, i)) return i;
+        return error_set(-ENOSPC, "%s: no keyslot is free", v->path);
+}
+
+int enrol_renew_recovery(Volume *v, const Secret *volume_key, Token *t, const Secret *recovery)
+{
+        const int old = t->recovery_keyslot;
+        uint32_t stay = 0;
+        EnrolMark mark;
+        int fresh, r;
+
+        r = protected_keyslots(v, &stay);
+        if (r != 0) return r;
+        volume_invalidate(v);
+        r = clear_leftovers(v, stay, &mark);
+        if (r < 0) return r;
+        fresh = free_keyslot(v);
+        if (fresh < 0) return fresh;
+        mark.planned = stay | 1U << fresh;
+        r = write_mark(v, &mark);
+        if (r == 0) r = enrol_add_keyslot(v, volume_key, fresh, recovery);
+        if (r != 0) return r;
+        t->recovery_keyslot = fresh;
+        r = enrol_write_token(v, t);
+        if (r != 0) {
+                t->recovery_keyslot = old;
+                return r;
+        }
+        return old == TOKEN_KEYSLOT_NONE ? 0 : destroy(v, old);
 }
 
 int enrol_remove_keyslots_except(Volume *v, const int *keep, size_t n_keep)

@@ -60,6 +60,11 @@ _must_check_ int enrol_add_keyslot(Volume *v, const Secret *volume_key, int keys
  * and tickets, which need no key. */
 _must_check_ int enrol_write_token(Volume *v, const Token *t);
 
+/* A new recovery key for a volume that has its token: adds a keyslot for it, names that one in t and in the
+ * header, then removes the old one. At each instant the token's recovery keyslot is there. Leaves t unchanged on
+ * failure. */
+_must_check_ int enrol_renew_recovery(Volume *v, const Secret *volume_key, Token *t, const Secret *recovery);
+
 /* Opens path afresh as the next boot will: check for HEADER_USE_TOKEN, the token's keyslot with this
  * passphrase. Returns the volume key. */
 _must_check_ int enrol_prove(const char *path, const Secret *passphrase, Secret **ret_volume_key);

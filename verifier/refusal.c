@@ -5,6 +5,7 @@
 #include "attest/outcome.h"
 #include "base/hex.h"
 #include "base/secret.h"
+#include "proto/message.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@ static const ReasonRow rows[REFUSAL_COUNT] = {
         [REFUSAL_NODE_PENDING] = { "node-pending", 5 },
         [REFUSAL_NODE_QUARANTINED] = { "node-quarantined", 30 },
         [REFUSAL_NODE_EXISTS] = { "node-exists", 15 },
-        [REFUSAL_NODE_NOT_ENROLLED] = { "node-not-enrolled", 30 },
+        [REFUSAL_NODE_NOT_ENROLLED] = { PROTO_REASON_NOT_ENROLLED, 30 },
         [REFUSAL_EVIDENCE] = { "evidence", 10 },
         [REFUSAL_EVIDENCE_FORM] = { "evidence-form", 0 },
         [REFUSAL_EVIDENCE_NODE_ID] = { "evidence-node-id", 0 },

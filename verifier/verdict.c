@@ -122,12 +122,12 @@ int verdict_check_state(Appraisal *a, bool enrolling)
                               "%s is quarantined; an administrator may end that: halfkey cluster node activate %s",
                               name, name);
         if (enrolling) return 0;
-        if (a->node.state == NODE_PENDING)
-                return refuse(&a->refusal, REFUSAL_NODE_PENDING,
-                              "%s waits to be adopted: halfkey cluster node approve %s", name, name);
         if (!a->node.committed)
                 return refuse(&a->refusal, REFUSAL_NODE_NOT_ENROLLED,
                               "%s has not finished its enrolment: boot it with its enrolment configuration", name);
+        if (a->node.state == NODE_PENDING)
+                return refuse(&a->refusal, REFUSAL_NODE_PENDING,
+                              "%s waits to be adopted: halfkey cluster node approve %s", name, name);
         return 0;
 }
 

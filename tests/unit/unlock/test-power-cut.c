@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { IMAGE_MIB = 16 + 20, SECTORS = 16, STEP_REENCRYPT = 1, STEP_ENROL = 2 };
+enum { IMAGE_MIB = 16 + 20, SECTORS = 16, STEP_REENCRYPT = 1, STEP_ENROL, STEP_RENEW };
 
 static const char installer[] = "installer";
 static long cut_at, writes_left = -1; /* below 0: no cut */
@@ -50,12 +50,44 @@ static void enrol(void)
         CHECK_OK(enrol_prove(image_path, passphrase, &proven));
 }
 
+static Secret *volume_key(HeaderUse use)
+{
+        cleanup_volume Volume *v = NULL;
+        cleanup_secret Secret *secret = image_secret(installer);
+        Secret *key = NULL;
+        int keyslot;
+
+        CHECK_OK(volume_open(image_path, &v));
+        CHECK_OK(volume_check(v, use));
+        CHECK_OK(volume_try_any(v, secret, &keyslot, &key));
+        return key;
+}
+
+/* Power went before the verifier had the recovery key: the next boot makes another one. */
+static void renew_recovery(void)
+{
+        cleanup_secret Secret *key = volume_key(HEADER_USE_TYPED), *recovery = NULL, *proven = NULL;
+        cleanup_token Token *t = NULL;
+        cleanup_volume Volume *v = NULL;
+        int keyslot;
+
+        CHECK_OK(recovery_key_generate(&recovery));
+        CHECK_OK(volume_open(image_path, &v));
+        CHECK_OK(volume_check(v, HEADER_USE_TOKEN));
+        CHECK_OK(volume_token(v, &t));
+        CHECK_OK(enrol_renew_recovery(v, key, t, recovery));
+        CHECK_OK(volume_check(v, HEADER_USE_TYPED));
+        CHECK_OK(volume_try_any(v, recovery, &keyslot, &proven));
+        CHECK(keyslot == t->recovery_keyslot);
+}
+
 static void run_step(int step)
 {
         cleanup_secret Secret *key = image_secret(installer);
 
         if (step == STEP_REENCRYPT) CHECK_OK(enrol_reencrypt(image_path, key, NULL, NULL));
         if (step == STEP_ENROL) enrol();
+        if (step == STEP_RENEW) renew_recovery();
 }
 
 /* Whether the child was cut off. */
@@ -75,19 +107,6 @@ static bool run_cut(int step, long at)
         if (WIFSIGNALED(status)) return true;
         CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
         return false;
-}
-
-static Secret *volume_key(HeaderUse use)
-{
-        cleanup_volume Volume *v = NULL;
-        cleanup_secret Secret *secret = image_secret(installer);
-        Secret *key = NULL;
-        int keyslot;
-
-        CHECK_OK(volume_open(image_path, &v));
-        CHECK_OK(volume_check(v, use));
-        CHECK_OK(volume_try_any(v, secret, &keyslot, &key));
-        return key;
 }
 
 static void restore_image(void)
@@ -176,12 +195,55 @@ static void enrolment_survives_a_cut_at_every_write(void)
         CHECK(at > 10);
 }
 
+/* The token's two keyslots are there; beside them the installer's, and at most one that a cut left behind. */
+static size_t keyslots_around_the_token(void)
+{
+        cleanup_volume Volume *v = NULL;
+        cleanup_token Token *t = NULL;
+        const Header *h;
+        bool ours = false, recovery = false;
+
+        CHECK_OK(volume_open(image_path, &v));
+        CHECK_OK(volume_check(v, HEADER_USE_TOKEN));
+        CHECK_OK(volume_token(v, &t));
+        h = volume_header(v);
+        for (size_t i = 0; i < h->n_keyslots; i++) {
+                ours |= h->keyslots[i].number == t->keyslot;
+                recovery |= h->keyslots[i].number == t->recovery_keyslot;
+        }
+        CHECK(ours && recovery);
+        return h->n_keyslots;
+}
+
+static void a_new_recovery_key_survives_a_cut_at_every_write(void)
+{
+        long at = 0;
+        bool cut = true;
+
+        restore_image();
+        run_step(STEP_ENROL);
+        image_run("cp --sparse=always %s %s.start", image_path, image_path);
+        while (cut) {
+                cleanup_secret Secret *key = NULL;
+
+                restore_image();
+                cut = run_cut(STEP_RENEW, ++at);
+                CHECK(keyslots_around_the_token() <= 4);
+                if (cut) run_step(STEP_RENEW);
+                CHECK(keyslots_around_the_token() == 3);
+                key = volume_key(HEADER_USE_TYPED);
+                CHECK(image_verify(key, SECTORS) == SECTORS);
+        }
+        CHECK(at > 10);
+}
+
 int main(void)
 {
         image_init();
         make_image();
         RUN(reencryption_survives_a_cut_at_every_write);
         RUN(enrolment_survives_a_cut_at_every_write);
+        RUN(a_new_recovery_key_survives_a_cut_at_every_write);
         image_done();
         return 0;
 }

@@ -75,6 +75,7 @@ static void a_node_enrols_and_is_unlocked(void)
         again = soft_register(&s.v, &s.n, s.v.secret); /* the answer was lost */
         CHECK_TEXT(again.reason, "");
         CHECK_BYTES(BYTES_ARRAY(first.half), BYTES_ARRAY(again.half));
+        CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "node-not-enrolled");
         CHECK_TEXT(soft_commit(&s.v, &s.n).reason, "");
         CHECK_TEXT(soft_commit(&s.v, &s.n).reason, ""); /* this one too */
 
