@@ -278,10 +278,9 @@ static int open_database(SqliteStore *s, const char *path, bool create)
         const mode_t mask = umask(0077);
         int r;
 
+        /* Not SQLITE_OPEN_NOFOLLOW, which minds folders too: systemd makes a state directory a symlink. */
         r = sqlite3_open_v2(path, &s->db,
-                            SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOMUTEX |
-                                    SQLITE_OPEN_NOFOLLOW,
-                            NULL);
+                            SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0) | SQLITE_OPEN_NOMUTEX, NULL);
         (void)umask(mask);
         if (r != SQLITE_OK) return s->db ? sql_error(s) : -ENOMEM;
         (void)sqlite3_extended_result_codes(s->db, 1);
