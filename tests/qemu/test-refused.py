@@ -28,11 +28,11 @@ mount --bind /run/forged {LOG}
 def refusals(scene):
     node, site = story.enrolled(scene).clone(scene)
     name = site.nodes()[0]["name"]
-    uki = node.disk.get(disk.UKI)
+    uki = {disk.FALLBACK: node.disk.get(disk.FALLBACK)}
     picture = story.halfkey_image()
 
     def boot(text, reason, cmdline=scenario.CMDLINE, appended=b""):
-        node.disk.put(disk.UKI, disk.unified_kernel(picture, cmdline, appended))
+        node.disk.put_all(disk.unified_kernel(picture, cmdline, appended))
         said = story.refused(scene, node, reason, text)
         scene.check(reason in site.log.read_text(encoding="utf-8"), f"and the verifier's log says {reason} too")
         return said
@@ -46,7 +46,7 @@ def refusals(scene):
         f"{UNITS}/forge.service": FORGE.encode(),
         f"{UNITS}/halfkey-unlock.service.wants/forge.service": "../forge.service"}))
 
-    node.disk.put(disk.UKI, uki)
+    node.disk.put_all(uki)
     site.output("node", "quarantine", name, "--reason", "test")
     story.refused(scene, node, "node-quarantined", "a quarantined node is refused")
     site.output("node", "activate", name)

@@ -40,16 +40,14 @@ def attackers_machine(scene, victim, picture, loot, name):
     """The victim's TPM and boot chain, the attacker's root: the image's, whose key everybody has."""
     folder = scene.folder / name
     folder.mkdir()
-    drive = disk.make(folder / "disk.raw", picture.luks, victim.disk.get(disk.UKI))
-    for path, data in loot.items():
-        drive.put(path, data)
+    drive = disk.make(folder / "disk.raw", picture.luks, {disk.FALLBACK: victim.disk.get(disk.FALLBACK), **loot})
     return scene.machine(folder, drive, victim.tpm.clone(folder / "tpm"))
 
 
 def steal(scene, node, how):
     """Try both halves in the booted system."""
     answer = node.guest.try_run("mount -o ro /dev/vda1 /mnt && "
-                                f"/usr/lib/halfkey-test/steal /mnt/{HEADER} /mnt/{CONFIG}; umount /mnt")
+                                f"/usr/lib/halfkey-test/steal /mnt/{HEADER} /mnt/{CONFIG}; umount /mnt", 180)
     lines = dict(line.split(": ", 1) for line in answer.splitlines() if ": " in line)
     scene.check(lines.get("unseal", "").startswith("refused"), f"{how}: the TPM does not unseal: {lines.get('unseal', answer)}")
     # A cap that only the attacker's volume key can have made is, to the victim's verifier, an extend of unknown origin.
@@ -88,9 +86,7 @@ def plain_root(scene, node, picture):
     os.truncate(plain, picture.luks.stat().st_size)
     host.run("tune2fs", "-f", "-U", uuid, plain)
     loot = {path: node.disk.get(path) for path in (HEADER, CONFIG)}
-    node.disk = disk.make(node.disk.path, plain, disk.unified_kernel(picture, BY_UUID.format(uuid)))
-    for path, data in loot.items():
-        node.disk.put(path, data)
+    node.disk = disk.make(node.disk.path, plain, {**disk.unified_kernel(picture, BY_UUID.format(uuid)), **loot})
     with node:
         node.wait_for("capped: this boot was not opened by attestation", 240)
         node.wait_booted()

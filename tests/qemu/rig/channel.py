@@ -88,7 +88,7 @@ class Guest:
     def __init__(self, path):
         self._lines = Lines(path)
 
-    def try_run(self, script, limit=60):
+    def try_run(self, script, limit=120):
         """Run a script, whatever its exit code; it is repeated until the guest has a listener."""
         number = str(next(self._ids))
         request = f"RUN {number} {base64.b64encode(script.encode()).decode()}".encode()
@@ -102,14 +102,14 @@ class Guest:
                 return answer
         raise host.RigError(f"the guest did not answer in {limit} s: {script}")
 
-    def run(self, script, limit=60):
+    def run(self, script, limit=120):
         """Run a script that must succeed."""
         answer = self.try_run(script, limit)
         if answer.code != 0:
             raise host.RigError(f"in the guest: `{script}` exited {answer.code}:\n{answer}")
         return answer
 
-    def read(self, path, limit=60):
+    def read(self, path, limit=120):
         """The bytes of a file in the guest; works for sysfs files, which have no size."""
         return base64.b64decode(self.run(f"base64 -w0 < '{path}'", limit))
 

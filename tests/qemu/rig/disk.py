@@ -14,7 +14,8 @@ MIB = 1 << 20
 ESP_START, ESP_MIB = 1, 160
 ROOT_START = ESP_START + ESP_MIB
 STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
-UKI = "EFI/BOOT/BOOTX64.EFI"
+SYSTEMD_BOOT = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
+FALLBACK = "EFI/BOOT/BOOTX64.EFI"
 
 # The header grows into this much; LUKS2's reduction shifts the data by half of it.
 LUKS_RESERVE_MIB = 32
@@ -36,6 +37,10 @@ class Disk:
     def clone(self, path):
         host.sparse_copy(self.path, path)
         return Disk(path)
+
+    def put_all(self, files):
+        for name, data in files.items():
+            self.put(name, data)
 
     def put(self, name, data):
         """Write a file on the ESP, with its folders."""
@@ -84,8 +89,8 @@ class Disk:
 _MTOOLS = dict(os.environ, MTOOLS_SKIP_CHECK="1")
 
 
-def make(path, root, uki):
-    """A new disk at `path` from a root partition's file and a unified kernel image."""
+def make(path, root, boot):
+    """A new disk at `path` from a root partition's file and {name on the ESP: bytes}."""
     path = pathlib.Path(path)
     root_mib = -(-pathlib.Path(root).stat().st_size // MIB)
     with open(path, "wb") as image:
@@ -97,7 +102,7 @@ def make(path, root, uki):
     disk = Disk(path)
     host.run("mformat", "-i", disk.esp, "-F", "-T", ESP_MIB * MIB // 512, "-v", "ESP", "::", env=_MTOOLS)
     disk.put_root(root)
-    disk.put(UKI, uki)
+    disk.put_all(boot)
     return disk
 
 
@@ -113,8 +118,23 @@ def encrypt(plain, target, key, uuid):
     return pathlib.Path(target)
 
 
+def initrd_name(image):
+    """Where Debian's dracut puts the initrd, below /boot."""
+    return f"initrd.img-{image.kernel_version}"
+
+
+def boot_loader(image, cmdline):
+    """systemd-boot with one entry, for a machine whose /boot is the ESP: what an installer leaves."""
+    entry = f"title Debian\nlinux /vmlinuz\ninitrd /{initrd_name(image)}\noptions {cmdline}\n"
+    return {FALLBACK: pathlib.Path(SYSTEMD_BOOT).read_bytes(),
+            "loader/loader.conf": b"timeout 0\n",
+            "loader/entries/debian.conf": entry.encode(),
+            "vmlinuz": image.kernel.read_bytes(),
+            initrd_name(image): image.initrd.read_bytes()}
+
+
 def unified_kernel(image, cmdline, appended=b""):
-    """A unified kernel image; `appended` is a cpio added to the initrd."""
+    """A unified kernel image as the firmware's default boot file; `appended` is a cpio added to the initrd."""
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
         initrd = image.initrd.read_bytes()
@@ -131,4 +151,4 @@ def unified_kernel(image, cmdline, appended=b""):
             sections += ["--add-section", f"{name}={file}",
                          "--change-section-vma", f"{name}={address:#x}"]
         host.run("objcopy", *sections, STUB, work / "uki.efi")
-        return (work / "uki.efi").read_bytes()
+        return {FALLBACK: (work / "uki.efi").read_bytes()}

@@ -37,6 +37,10 @@ class Image:
         return self.folder / "initrd"
 
     @property
+    def kernel_version(self):
+        return (self.folder / "kernel-version").read_text(encoding="ascii").strip()
+
+    @property
     def os_release(self):
         return self.folder / "os-release"
 

@@ -40,12 +40,13 @@ class Scenario:
     def equal(self, got, wanted, text):
         self.check(got == wanted, text if got == wanted else f"{text}\n     wanted {wanted!r}\n     got    {got!r}")
 
-    def node(self, picture, cmdline=CMDLINE, folder=None, banks="sha256", **options):
-        """A node that was never switched on: its disk from an image, a TPM of its own."""
+    def node(self, picture, cmdline=CMDLINE, boot=None, folder=None, banks="sha256", **options):
+        """A node that was never switched on: its disk from an image, a TPM of its own. It boots a unified kernel
+        image with this command line, or what `boot` puts on its ESP."""
         folder = folder or self.folder / "node"
         folder.mkdir(exist_ok=True)
-        uki = disk.unified_kernel(picture, cmdline)
-        return self.machine(folder, disk.make(folder / "disk.raw", picture.luks, uki),
+        boot = boot or disk.unified_kernel(picture, cmdline)
+        return self.machine(folder, disk.make(folder / "disk.raw", picture.luks, boot),
                             tpm.Tpm.create(folder / "tpm", banks), **options)
 
     def clone(self, source, name="node", **options):

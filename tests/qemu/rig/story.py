@@ -34,10 +34,30 @@ def halfkey_image():
     return image.build("node", extra=extra)
 
 
+def installed_image():
+    """A Debian machine that was installed long ago, with the ESP as its /boot; `meson install` is all of halfkey
+    that it has."""
+    extra = host.CACHE / "extra-installed"
+    with host.locked(host.CACHE / "extra-installed.lock"):
+        fstab = extra / "etc/fstab"
+        fstab.parent.mkdir(parents=True, exist_ok=True)
+        fstab.write_text("/dev/mapper/root / ext4 defaults 0 1\n"
+                         "PARTLABEL=esp /boot vfat umask=077 0 2\n"
+                         "tmpfs /var/tmp tmpfs mode=1777 0 0\n", encoding="ascii")
+    return image.build("installed", extra=extra)
+
+
+def with_unique_key(enrolment):
+    """An enrolment configuration for a volume that no image shares: nothing is re-encrypted."""
+    return json.dumps({**json.loads(enrolment), "unique_volume_key": True}).encode()
+
+
 def reattest(node):
-    """Run the host's re-attestation now: (exit code, what it said)."""
-    text = node.guest.try_run("systemctl stop halfkey-reattest.timer halfkey-reattest.service; "
-                              "/usr/lib/halfkey/halfkey-agent reattest 2>&1; echo exit=$?", machine.scaled(60))
+    """Run the host's re-attestation now, or wait for the one that its timer started: (exit code, what the unit has
+    said in this boot)."""
+    text = node.guest.try_run("systemctl stop halfkey-reattest.timer; systemctl start halfkey-reattest.service; "
+                              "code=$?; journalctl --sync; journalctl -b -q -o cat -t halfkey-agent; "
+                              "echo exit=$code", machine.scaled(120))
     body, _, code = text.rpartition("exit=")
     return int(code), body
 
@@ -59,6 +79,15 @@ def enrol(scene, node, site):
     pending = [n["name"] for n in site.nodes() if n["state"] == "pending"]
     scene.equal(len(pending), 1, "the verifier knows it and waits for an administrator")
     return pending[0]
+
+
+def opens(volume, *option):
+    """Whether a key opens a volume on the host; option as cryptsetup names the key."""
+    try:
+        host.run("cryptsetup", "open", "--test-passphrase", "--batch-mode", *option, volume)
+        return True
+    except host.RigError:
+        return False
 
 
 def boot_attested(scene, node):
