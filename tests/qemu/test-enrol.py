@@ -16,7 +16,9 @@ def enrol_and_boot(scene):
     name = story.enrol(scene, node, site)
     site.output("node", "approve", name)
 
+    node.tpm.trace = True
     opened = story.boot_attested(scene, node)
+    check_wire(scene, node)
     check_booted(scene, node, opened)
     check_host_is_shut_out(scene, node)
     pcrs = check_log(scene, node)
@@ -50,6 +52,15 @@ def check_booted(scene, node, opened):
     commands = story.state(node)["tpm_command_list"].split()
     scene.check(len(commands) == int(opened.group(5)) and len(commands) <= 12,
                 f"the unlock path used {len(commands)} TPM commands: {' '.join(commands)}")
+
+
+def check_wire(scene, node):
+    """What the program counted is what came over the bus; what others sent meanwhile is named apart."""
+    ours = story.state(node)["tpm_command_list"].split()
+    wire = measured.unlocking_on_the_wire(node.tpm.commands())
+    others = measured.without(wire, ours)
+    scene.check(others is not None, f"the bus carried the {len(ours)} commands that were counted: {' '.join(wire)}")
+    scene.check(set(others) <= {"GetRandom"}, f"and of others in that time only the kernel's hw_random: {others}")
 
 
 def check_host_is_shut_out(scene, node):

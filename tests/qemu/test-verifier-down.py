@@ -30,6 +30,9 @@ def typed_key_opens(scene, node, site, key):
         node.wait_for("that key does not open it", 60)
         node.wait_for(story.PROMPT, 60)
         node.console.type(key + "\n")
+        asked = node.console.text().count("asking for a key")
+        scene.equal(asked, 2, "one prompt at a time: the first one, and the one after the wrong key")
+        scene.check("enter passphrase" not in node.console.text(), "and none of systemd's beside it")
         scene.equal(node.wait_for(story.OPEN, 60).group(1), "recovery", "the recovery key opens root")
         node.wait_booted()
         scene.equal(node.guest.run("systemctl --failed --no-legend --plain | grep -v halfkey-reattest || true"), "",

@@ -20,6 +20,33 @@ ALGORITHMS = {0x0004: "sha1", 0x000b: "sha256", 0x000c: "sha384", 0x000d: "sha51
 PHASES = ("enter-initrd", "leave-initrd", "sysinit", "ready")
 
 
+# TPM 2.0 Part 2, 6.5.2: those that unlocking uses, and what else was seen on the bus beside it.
+COMMANDS = {0x157: "Load", 0x158: "Quote", 0x15e: "Unseal", 0x161: "ContextLoad", 0x162: "ContextSave",
+            0x165: "FlushContext", 0x167: "LoadExternal", 0x16a: "PolicyAuthorize", 0x173: "ReadPublic", 0x176: "StartAuthSession", 0x177: "VerifySignature", 0x17a: "GetCapability",
+            0x17b: "GetRandom", 0x17e: "PCR_Read", 0x17f: "PolicyPCR", 0x182: "PCR_Extend"}
+
+
+def unlocking_on_the_wire(commands):
+    """The names of all commands from the probe before the quote of Unlock to the cap, whoever sent them."""
+    codes = [struct.unpack_from(">I", data, 6)[0] for data in commands]
+    end = next(i for i, data in enumerate(commands)
+               if codes[i] == 0x182 and struct.unpack_from(">I", data, 10)[0] == 15)
+    quote = max(i for i in range(end) if codes[i] == 0x158)
+    start = max(i for i in range(quote) if codes[i] == 0x17b)
+    return [COMMANDS.get(code, hex(code)) for code in codes[start:end + 1]]
+
+
+def without(names, ours):
+    """What is left of `names` when `ours`, in its order, is taken out; None where it is not all there."""
+    left, wanted = [], list(ours)
+    for name in names:
+        if wanted and name == wanted[0]:
+            wanted.pop(0)
+        else:
+            left.append(name)
+    return None if wanted else left
+
+
 def replay(log):
     """{"sha256": {0: "hex", ...}, ...}, as TCG PFP 10.2 lays the crypto agile log out."""
     banks, at = _header(log)

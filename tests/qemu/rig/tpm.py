@@ -2,7 +2,9 @@
 """A TPM 2.0 of software for each machine: swtpm on a unix socket, its state in a folder."""
 
 import pathlib
+import re
 import shutil
+import struct
 import subprocess
 
 from . import host
@@ -14,6 +16,7 @@ class Tpm:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.process = None
+        self.trace = False # for the next start: write every command into the log
 
     @property
     def socket(self):
@@ -43,11 +46,22 @@ class Tpm:
     def start(self):
         """Serve QEMU; ends by itself when QEMU closes the connection."""
         self.socket.unlink(missing_ok=True)
+        self.log.unlink(missing_ok=True)
         self.process = host.spawn(["swtpm", "socket", "--tpm2", "--terminate",
                                    "--tpmstate", f"dir={self.folder}",
                                    "--ctrl", f"type=unixio,path={self.socket}",
-                                   "--log", f"file={self.log},level=1"],
+                                   "--log", f"file={self.log},level={20 if self.trace else 1}"],
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def commands(self):
+        """Every command since the start, as bytes; for a TPM that was started with `trace`."""
+        text = self.log.read_text(encoding="ascii", errors="replace")
+        found = []
+        for size, dump in re.findall(r"SWTPM_IO_Read: length (\d+)\s+((?:[0-9A-F]{2}\s+)*)", text):
+            data = bytes.fromhex(dump)[:int(size)]
+            if len(data) >= 10 and struct.unpack_from(">I", data, 2)[0] == len(data):
+                found.append(data)
+        return found
 
     def stop(self):
         """Called after the machine has ended; QEMU's exit is what ends swtpm."""
