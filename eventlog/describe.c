@@ -7,6 +7,7 @@
 
 #include "eventlog/devpath.h"
 #include "eventlog/locality.h"
+#include "eventlog/structures.h"
 #include "eventlog/text.h"
 #include "eventlog/variable.h"
 
@@ -32,22 +33,14 @@ static void describe_bytes(Bytes data, Text *t)
         }
 }
 
-static bool has_signature(Bytes data, const char *signature)
-{
-        return data.size >= 16 && strnlen((const char *)data.data, 16) == strlen(signature) &&
-               strncmp((const char *)data.data, signature, 16) == 0;
-}
-
 static bool no_action(const Event *event, Text *t)
 {
         uint8_t locality;
 
         if (eventlog_startup_locality(event, &locality)) text_format(t, "StartupLocality %u", locality);
-        else if (has_signature(event->data, "Spec ID Event03")) text_put(t, "Spec ID Event03: crypto-agile log");
-        else if (has_signature(event->data, "SP800-155 Event")) text_put(t, "SP800-155: reference manifest");
-        else if (has_signature(event->data, "SP800-155 Event2")) text_put(t, "SP800-155: reference manifest");
-        else if (has_signature(event->data, "SP800-155 Event3")) text_put(t, "SP800-155: reference manifest");
-        else return false;
+        else if (eventlog_is_spec_id(event)) text_put(t, "Spec ID Event03: crypto-agile log");
+        else if (event->pcr == UINT32_MAX) text_format(t, "Windows trust point, %zu bytes", event->data.size);
+        else return describe_reference_manifest(event->data, t);
         return true;
 }
 
@@ -79,7 +72,8 @@ static bool authority(const Event *event, Text *t)
 
         if (variable_parse(event->data, &v) < 0) return false;
         text_put(t, "verified by ");
-        variable_describe(&v, t);
+        authority_describe(&v, t);
+        if (v.trailing > 0) text_format(t, " and %zu bytes more", v.trailing);
         return true;
 }
 
@@ -93,6 +87,7 @@ static bool image(const Event *event, Text *t)
         if (reader_skip(&r, 24) < 0 || reader_le64(&r, &path_size) < 0 || path_size > reader_left(&r) ||
             reader_bytes(&r, (size_t)path_size, &path) < 0)
                 return false;
+        if (event->pcr == 2) text_put(t, event->type == EV_EFI_BOOT_SERVICES_APPLICATION ? "" : "option ROM ");
         if (path.size == 0) text_put(t, "an image without a path");
         devpath_describe(path, t);
         return true;
@@ -146,11 +141,8 @@ static bool blob2(const Event *event, Text *t)
 static bool tables(const Event *event, Text *t)
 {
         Reader r = READER_INIT(event->data);
-        uint64_t n;
 
-        if (reader_le64(&r, &n) < 0) return false;
-        text_format(t, "%" PRIu64 " configuration tables", n);
-        return true;
+        return describe_tables(&r, t);
 }
 
 static bool tables2(const Event *event, Text *t)
@@ -158,27 +150,48 @@ static bool tables2(const Event *event, Text *t)
         Reader r = READER_INIT(event->data);
         Bytes name = { 0 };
         uint8_t size;
-        uint64_t n;
 
-        if (reader_u8(&r, &size) < 0 || reader_bytes(&r, size, &name) < 0 || reader_le64(&r, &n) < 0) return false;
+        if (reader_u8(&r, &size) < 0 || reader_bytes(&r, size, &name) < 0 || reader_left(&r) < 8) return false;
         text_utf8(t, name);
-        text_format(t, ", %" PRIu64 " configuration tables", n);
-        return true;
+        text_put(t, ", ");
+        return describe_tables(&r, t);
 }
 
-/* TCG_PCClientTaggedEvent: identifier, size, data. The kernel's EFI stub names what it measured. */
 static bool tagged(const Event *event, Text *t)
 {
-        Reader r = READER_INIT(event->data);
-        uint32_t id, size;
-        Bytes data = { 0 };
+        return describe_tagged(event->data, t);
+}
 
-        if (reader_le32(&r, &id) < 0 || reader_le32(&r, &size) < 0 || reader_bytes(&r, size, &data) < 0)
-                return false;
-        if (id == 0x8f3b22ed) text_put(t, "kernel command line (LoadOptions)");
-        else if (id == 0x8f3b22ec) text_put(t, "initrd loaded by the kernel");
-        else text_format(t, "tag 0x%08" PRIx32 ": ", id);
-        if (id != 0x8f3b22ed && id != 0x8f3b22ec) describe_bytes(data, t);
+static bool device_security(const Event *event, Text *t)
+{
+        return describe_device_security(event->data, t);
+}
+
+/* systemd-stub names a section of its image, and boot loaders a variable or a file; what they hash is elsewhere.
+ */
+static bool ipl(const Event *event, Text *t)
+{
+        enum { STUB_PCR = 11, SHIM_PCR = 14 };
+
+        if (event->pcr == STUB_PCR && event->data.size > 2 && event->data.data[0] == '.' &&
+            text_looks_utf16(event->data)) {
+                text_put(t, "systemd-stub: section ");
+                text_utf16(t, event->data);
+                return true;
+        }
+        if (event->pcr == SHIM_PCR && text_looks_utf8(event->data)) {
+                text_put(t, "shim: variable ");
+                text_utf8(t, event->data);
+                return true;
+        }
+        return false;
+}
+
+static bool hcrtm(const Event *event, Text *t)
+{
+        if (!text_looks_utf8(event->data)) return false;
+        text_put(t, "hardware root of trust (H-CRTM) ");
+        text_utf8(t, event->data);
         return true;
 }
 
@@ -212,6 +225,10 @@ static const struct {
         { EV_POST_CODE2, blob2 },
         { EV_S_CRTM_VERSION, crtm_version },
         { EV_EVENT_TAG, tagged },
+        { EV_IPL, ipl },
+        { EV_EFI_HCRTM_EVENT, hcrtm },
+        { EV_EFI_SPDM_FIRMWARE_BLOB, device_security },
+        { EV_EFI_SPDM_FIRMWARE_CONFIG, device_security },
         { EV_EFI_VARIABLE_DRIVER_CONFIG, variable },
         { EV_EFI_VARIABLE_BOOT, variable },
         { EV_EFI_VARIABLE_BOOT2, variable },

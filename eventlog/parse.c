@@ -288,18 +288,22 @@ static int read_spec_id(EventLog *log, Reader *r)
         return 0;
 }
 
+bool eventlog_is_spec_id(const Event *event)
+{
+        return event->type == EV_NO_ACTION && event->data.size >= sizeof(spec_id_03) &&
+               bytes_equal(BYTES(event->data.data, sizeof(spec_id_03)), BYTES_ARRAY(spec_id_03));
+}
+
 /* Tells the format by the first record, which has the SHA-1 layout in every one of them. */
 static int read_first(EventLog *log, Reader *r, Event *event)
 {
         Reader data;
-        Bytes signature;
         int result;
 
         result = read_sha1_record(log, r, event);
         if (result < 0) return result;
         data = READER_INIT(event->data);
-        if (event->type == EV_NO_ACTION && reader_bytes(&data, sizeof(spec_id_03), &signature) == 0 &&
-            bytes_equal(signature, BYTES_ARRAY(spec_id_03))) {
+        if (eventlog_is_spec_id(event) && reader_skip(&data, sizeof(spec_id_03)) == 0) {
                 log->format = event->pcr == 0 ? EVENTLOG_FORMAT_AGILE : EVENTLOG_FORMAT_CCEL;
                 if (!all_equal(event->digests, 0)) quirk(log, EVENTLOG_QUIRK_SPEC_ID_DIGEST);
                 return read_spec_id(log, &data);

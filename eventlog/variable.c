@@ -3,6 +3,7 @@
 #include "eventlog/variable.h"
 
 #include "eventlog/devpath.h"
+#include "eventlog/signature.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -56,6 +57,11 @@ static bool name_is(Bytes utf16, const char *name)
         for (size_t i = 0; name[i]; i++)
                 if (utf16.data[2 * i] != (uint8_t)name[i] || utf16.data[2 * i + 1] != 0) return false;
         return true;
+}
+
+bool variable_is(const Variable *v, const char *name)
+{
+        return name_is(v->name, name);
 }
 
 bool variable_is_global(const Variable *v, const char *name)
@@ -126,6 +132,24 @@ static void describe_boot_order(Bytes value, Text *t)
         if (reader_left(&r) > 0) text_put(t, " (malformed)");
 }
 
+bool variable_is_database(const Variable *v)
+{
+        static const char *const names[] = { "PK",      "KEK",       "db",         "dbx",       "dbt",
+                                             "dbr",     "PKDefault", "KEKDefault", "dbDefault", "dbxDefault",
+                                             "MokList", "MokListX",  "MokListRT",  "MokListXRT" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (variable_is(v, names[i])) return true;
+        return false;
+}
+
+static void describe_database(Bytes value, Text *t)
+{
+        text_put(t, ": ");
+        if (value.size == 0) text_put(t, "empty");
+        else signatures_describe(value, t);
+}
+
 static void describe_value(Bytes value, Text *t)
 {
         if (value.size == 0) {
@@ -154,10 +178,34 @@ void variable_describe(const Variable *v, Text *t)
         }
         if (variable_is_global(v, "BootOrder")) describe_boot_order(v->value, t);
         else if (is_boot_entry(v)) describe_boot_entry(v->value, t);
+        else if (variable_is_database(v)) describe_database(v->value, t);
         else describe_value(v->value, t);
         if (owner && bytes_equal(v->guid, BYTES_ARRAY(guids[0].guid))) return;
         text_put(t, " (");
         if (owner) text_put(t, owner);
         else text_guid(t, v->guid);
         text_put(t, ")");
+}
+
+/* Firmware measures the EFI_SIGNATURE_DATA of the database that verified an image; shim measures the certificate
+ * alone where it verified with its own, and the text of a variable for SbatLevel and MokListTrusted. */
+void authority_describe(const Variable *v, Text *t)
+{
+        enum { GUID_SIZE = 16, HASH_ENTRY = GUID_SIZE + 32, DER_SEQUENCE = 0x30 };
+        const Bytes value = v->value;
+
+        text_utf16(t, v->name);
+        if (value.size > GUID_SIZE && value.data[GUID_SIZE] == DER_SEQUENCE && value.size != HASH_ENTRY &&
+            value.data[0] != DER_SEQUENCE) {
+                text_put(t, ": ");
+                certificate_describe(BYTES(value.data + GUID_SIZE, value.size - GUID_SIZE), t);
+        } else if (value.size > 1 && value.data[0] == DER_SEQUENCE && !text_looks_utf8(value)) {
+                text_put(t, ": ");
+                certificate_describe(value, t);
+        } else if (value.size == HASH_ENTRY && variable_is(v, "db")) {
+                text_put(t, ": the hash ");
+                text_hex(t, BYTES(value.data + GUID_SIZE, 32));
+        } else {
+                describe_value(value, t);
+        }
 }

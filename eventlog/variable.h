@@ -17,7 +17,14 @@ typedef struct Variable {
 _must_check_ int variable_parse(Bytes data, Variable *ret);
 /* Whether it is the EFI global variable of this (ASCII) name. */
 bool variable_is_global(const Variable *v, const char *name);
-/* "SecureBoot = on", "Boot0001 = debian: HD(...)", "dbx, 4,344 bytes". */
+/* Whether its name is this (ASCII) one, whoever owns it. */
+bool variable_is(const Variable *v, const char *name);
+/* Whether its value is a list of signatures: PK, KEK, db, dbx, dbt, dbr, their defaults, shim's lists. */
+bool variable_is_database(const Variable *v);
+/* What an EV_EFI_VARIABLE_AUTHORITY of it says: "db: Microsoft Corporation UEFI CA 2011", "SbatLevel =
+ * sbat,1,...". */
+void authority_describe(const Variable *v, Text *t);
+/* "SecureBoot = on", "Boot0001 = debian: HD(...)", "dbx: 217 SHA-256 hashes". */
 void variable_describe(const Variable *v, Text *t);
 /* The name of a GUID everyone knows, or NULL. */
 const char *guid_known(Bytes guid);

@@ -222,3 +222,21 @@ void synth_boot(Synth *s, bool grub, const char *command_line)
         put_initrd(s);
         synth_text(s, 5, EV_EFI_ACTION, "Exit Boot Services Invocation");
 }
+
+/* UEFI 2.10 section 32.4.1. */
+const uint8_t synth_guid_x509[16] = { 0xa1, 0x59, 0xc0, 0xa5, 0xe4, 0x94, 0xa7, 0x4a,
+                                      0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72 };
+const uint8_t synth_guid_sha256[16] = { 0x26, 0x16, 0xc4, 0xc1, 0x4c, 0x50, 0x92, 0x40,
+                                        0xac, 0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28 };
+
+void synth_signature_list(Writer *w, const uint8_t type[static 16], Bytes data, size_t n)
+{
+        writer_bytes(w, BYTES(type, 16));
+        writer_le32(w, (uint32_t)(28 + n * (16 + data.size)));
+        writer_le32(w, 0);
+        writer_le32(w, (uint32_t)(16 + data.size));
+        for (size_t i = 0; i < n; i++) {
+                for (int j = 0; j < 16; j++) writer_u8(w, 0x11);
+                writer_bytes(w, data);
+        }
+}

@@ -44,3 +44,6 @@ void synth_grub(Synth *s, const char *prefix, const char *text);
 void synth_utf16(Writer *w, const char *text, bool nul);
 /* A whole plausible boot: firmware, Secure Boot variables, an image, GRUB or a direct kernel. */
 void synth_boot(Synth *s, bool grub, const char *command_line);
+/* The kinds of EFI_SIGNATURE_LIST, and one such list: n entries with the data, owner all 0x11. */
+extern const uint8_t synth_guid_x509[16], synth_guid_sha256[16];
+void synth_signature_list(Writer *w, const uint8_t type[static 16], Bytes data, size_t n);

@@ -28,7 +28,7 @@ static void a_boot_reads_well(void)
                 { 1, "StartupLocality 3" },
                 { 2, "version 1." },
                 { 3, "SecureBoot = on" },
-                { 4, "PK = 0x706b" },
+                { 4, "PK: (malformed at byte 0)" },
                 { 5, "BootOrder = 0000 0001" },
                 { 6, "Calling EFI Application from Boot Option" },
                 { 7, "separator" },
@@ -147,6 +147,8 @@ static void random_events_come_out_as_safe_lines(void)
                                           EV_EFI_GPT_EVENT,
                                           EV_EFI_PLATFORM_FIRMWARE_BLOB2,
                                           EV_EFI_HANDOFF_TABLES2,
+                                          EV_EFI_SPDM_FIRMWARE_BLOB,
+                                          EV_EFI_HCRTM_EVENT,
                                           0x1234 };
         uint32_t seed = 1;
 
