@@ -240,3 +240,63 @@ void synth_signature_list(Writer *w, const uint8_t type[static 16], Bytes data, 
                 writer_bytes(w, data);
         }
 }
+
+static size_t filled(size_t n)
+{
+        return (n + 511) / 512 * 512;
+}
+
+static void put_zeros(Writer *w, size_t to)
+{
+        while (w->size < to) writer_u8(w, 0);
+}
+
+static void put_pe_headers(Writer *w, size_t n_sections, size_t table, size_t table_size)
+{
+        writer_bytes(w, BYTES("MZ", 2));
+        put_zeros(w, 0x3c);
+        writer_le32(w, 64);
+        writer_bytes(w, BYTES("PE\0\0\x64\x86", 6));
+        writer_le16(w, (uint16_t)n_sections);
+        put_zeros(w, 64 + 4 + 16);
+        writer_le16(w, 240);
+        writer_le16(w, 0x22);
+        writer_le16(w, 0x20b);
+        put_zeros(w, 88 + 60);
+        writer_le32(w, 1024);
+        writer_le32(w, 0xaaaaaaaa); /* checksum */
+        put_zeros(w, 88 + 108);
+        writer_le32(w, 16);
+        put_zeros(w, 88 + 144);
+        writer_le32(w, (uint32_t)(table_size ? table : 0));
+        writer_le32(w, (uint32_t)table_size);
+        put_zeros(w, 328);
+}
+
+void synth_pe(Writer *w, const SynthSection *sections, size_t n, Bytes signatures)
+{
+        size_t at = 1024, address = 4096;
+
+        for (size_t i = 0; i < n; i++) at += filled(sections[i].content.size);
+        put_pe_headers(w, n, at, signatures.size);
+        at = 1024;
+        for (size_t i = 0; i < n; i++) {
+                char name[9] = "";
+
+                (void)snprintf(name, sizeof(name), "%s", sections[i].name);
+                writer_bytes(w, BYTES(name, 8));
+                writer_le32(w, (uint32_t)sections[i].content.size);
+                writer_le32(w, (uint32_t)address);
+                writer_le32(w, (uint32_t)filled(sections[i].content.size));
+                writer_le32(w, (uint32_t)at);
+                for (int j = 0; j < 4; j++) writer_le32(w, 0);
+                at += filled(sections[i].content.size);
+                address += (sections[i].content.size + 4095) / 4096 * 4096;
+        }
+        put_zeros(w, 1024);
+        for (size_t i = 0; i < n; i++) {
+                writer_bytes(w, sections[i].content);
+                put_zeros(w, filled(w->size));
+        }
+        writer_bytes(w, signatures);
+}

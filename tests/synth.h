@@ -47,3 +47,12 @@ void synth_boot(Synth *s, bool grub, const char *command_line);
 /* The kinds of EFI_SIGNATURE_LIST, and one such list: n entries with the data, owner all 0x11. */
 extern const uint8_t synth_guid_x509[16], synth_guid_sha256[16];
 void synth_signature_list(Writer *w, const uint8_t type[static 16], Bytes data, size_t n);
+
+/* A PE32+ image with these sections (SizeOfRawData filled up to 512 bytes) and a signature table of these bytes,
+ * none where empty. The headers take 1024 bytes: PE header at 64, optional header at 88, its checksum at 152, the
+ * entry of the signature table at 232, section table at 328. */
+typedef struct SynthSection {
+        const char *name;
+        Bytes content;
+} SynthSection;
+void synth_pe(Writer *w, const SynthSection *sections, size_t n, Bytes signatures);

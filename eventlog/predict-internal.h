@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the files of eventlog/predict*.c share. */
+
+#include "base/writer.h"
+#include "eventlog/interpret.h"
+#include "eventlog/pe.h"
+#include "eventlog/predict.h"
+#include "eventlog/proof.h"
+
+enum {
+        PCR_FIRMWARE_IMAGES = 2,
+        PCR_IMAGES = 4,
+        PCR_SECURE_BOOT = 7,
+        PCR_GRUB_TEXT = 8,
+        PCR_KERNEL = 9, /* GRUB's files, and what the kernel's EFI stub measures */
+        PCR_UKI = 11,
+        PCR_OPTIONS = 12,
+        PCR_EXTENSIONS = 13,
+        PCR_SHIM = 14,
+        PREDICTION_IMAGES_MAX = 16,
+};
+
+/* Something that can be hashed in each bank; object is what the function takes. */
+typedef struct Measured {
+        int (*digest)(const void *object, HashAlg alg, uint8_t *ret);
+        const void *object;
+} Measured;
+
+typedef struct Parts {
+        const Bytes *parts;
+        size_t n;
+} Parts;
+int measured_parts(const void *object, HashAlg alg, uint8_t *ret);        /* of Parts */
+int measured_authenticode(const void *object, HashAlg alg, uint8_t *ret); /* of PeImage */
+int measured_section(const void *object, HashAlg alg, uint8_t *ret);      /* of PeSection */
+
+/* The new digests of one event. */
+typedef struct Change {
+        uint8_t digest[EVENTLOG_BANKS_MAX][HASH_SIZE_MAX]; /* in the order of the log's banks */
+        char text[PREDICTION_TEXT_SIZE];
+        char *string; /* what GRUB will hash here, or NULL */
+} Change;
+
+typedef struct Slot {
+        PredictedKind kind;
+        uint32_t pcr;
+        const Event *today;
+        Change *change; /* NULL exactly for PREDICTED_SAME */
+} Slot;
+
+/* An image that was changed, kept for what is settled at the end. */
+typedef struct NewImage {
+        PredictedImage kind;
+        PeImage now, was;
+        bool has_was;
+        size_t slot;
+} NewImage;
+
+struct Prediction {
+        const EventLog *log;
+        Prover prover[EVENTLOG_BANKS_MAX]; /* of each bank of the log; no hasher where the library lacks it */
+        Slot *slots;
+        size_t n, capacity, n_changes;
+        NewImage images[PREDICTION_IMAGES_MAX];
+        size_t n_images;
+        Bytes databases[2]; /* db and dbx as they will be; views into the log or `owned` */
+        Bytes old_db;
+        bool database_changed[2], database_appended[2];
+        struct {
+                bool given;
+                const ExtraFile *files;
+                size_t n;
+        } extras[PREDICT_EXTRAS];
+        bool grub_text_changed;
+        void *owned[PREDICTION_IMAGES_MAX]; /* buffers that views point into */
+        size_t n_owned;
+};
+enum { DATABASE_DB, DATABASE_DBX };
+
+/* ---- slots ------------------------------------------------------------------------------------------------ */
+
+/* Whether today's event has this digest, in every bank that can be computed. False for a slot without an event;
+ * a failure of the hasher is sticky in the provers and comes out of prediction_finish(). */
+bool slot_was(Prediction *p, const Slot *slot, Measured m);
+bool slot_was_bytes(Prediction *p, const Slot *slot, Bytes b);
+bool slot_was_parts(Prediction *p, const Slot *slot, const Bytes *parts, size_t n);
+/* Whether the slot is an event of this PCR and type that is still to happen. */
+bool slot_is(const Slot *slot, uint32_t pcr, uint32_t type);
+/* Whether it is what the kernel's EFI stub measures under this tag, into PCR 9. */
+#define TAG_INITRD UINT32_C(0x8f3b22ec)
+#define TAG_LOAD_OPTIONS UINT32_C(0x8f3b22ed)
+bool slot_is_tagged(const Slot *slot, uint32_t tag);
+
+_must_check_ int slot_put(Prediction *p, size_t i, PredictedKind kind, Measured m, const char *text);
+_must_check_ int slot_put_parts(Prediction *p, size_t i, const Bytes *parts, size_t n, const char *text);
+_must_check_ int slot_unknown(Prediction *p, size_t i, const char *fmt, ...) _printf_(3, 4);
+_must_check_ int slot_gone(Prediction *p, size_t i, const char *text);
+/* A new slot before the i-th, of kind PREDICTED_ADDED, without digests until slot_put(). */
+_must_check_ int slot_insert(Prediction *p, size_t i, uint32_t pcr);
+/* A PCR of which nothing can be said: an unknown event behind the others. */
+_must_check_ int pcr_unknown(Prediction *p, uint32_t pcr, const char *fmt, ...) _printf_(3, 4);
+/* Keeps memory until the prediction is freed. */
+_must_check_ int prediction_own(Prediction *p, void *memory);
+
+/* ---- images ----------------------------------------------------------------------------------------------- */
+
+/* The device path of an image load event as text; false for another event. */
+bool event_image_path(const Event *event, char *ret, size_t size);
+/* Whether it is the kernel that systemd-stub starts out of its own memory. */
+bool event_is_stub_payload(const Event *event);
+/* An application or driver that was loaded: PCR 4, or 2 for option ROMs. */
+bool slot_is_image(const Slot *slot);
+
+/* ---- texts ------------------------------------------------------------------------------------------------ */
+
+/* UTF-8 up to a NUL as UTF-16LE with a NUL, appended. */
+_must_check_ int put_utf16(Writer *w, Bytes text);
+/* UTF-16LE up to a NUL as UTF-8, appended without a NUL. */
+_must_check_ int put_utf8(Writer *w, Bytes utf16);
+
+/* ---- parts of prediction_image() and prediction_finish() -----------------------------------------------------
+ */
+
+_must_check_ int predict_uki(Prediction *p, const NewImage *image);
+_must_check_ int settle_initrd(Prediction *p);
+_must_check_ int settle_authorities(Prediction *p);
+_must_check_ int settle_grub(Prediction *p);

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Command lines, GRUB's texts and files, and an initrd that stands alone. */
+
+#include "eventlog/predict-internal.h"
+
+#include "base/error.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+        LINE_MAX_ = 16384,
+        /* A menu entry of GRUB is one command, with all that it holds. */
+        STRING_MAX = 256 * 1024,
+};
+
+int put_utf16(Writer *w, Bytes text)
+{
+        Reader r = READER_INIT(text);
+
+        while (reader_left(&r) > 0) {
+                uint32_t c;
+
+                if (utf8_decode(&r, &c) < 0) return error_set(-EINVAL, "the command line is no UTF-8");
+                if (c >= 0x10000) {
+                        writer_le16(w, (uint16_t)(0xd800 | (c - 0x10000) >> 10));
+                        c = 0xdc00 | (c & 0x3ff);
+                }
+                writer_le16(w, (uint16_t)c);
+        }
+        writer_le16(w, 0);
+        return w->error;
+}
+
+int put_utf8(Writer *w, Bytes utf16)
+{
+        Reader r = READER_INIT(utf16);
+
+        while (reader_left(&r) > 1) {
+                uint8_t encoded[UTF8_SIZE_MAX];
+                uint32_t c;
+
+                if (utf16le_decode(&r, &c) < 0) return -EBADMSG;
+                if (c == 0) break;
+                writer_bytes(w, BYTES(encoded, utf8_encode(c, encoded)));
+        }
+        return w->error;
+}
+
+/* ---- GRUB's commands, PCR 8 --------------------------------------------------------------------------------- */
+
+/* The string that GRUB will hash in this slot: a changed one, or today's, proven. */
+static bool grub_string(Prediction *p, const Slot *slot, Bytes *ret)
+{
+        if (slot->change && slot->change->string) {
+                *ret = BYTES(slot->change->string, strlen(slot->change->string));
+                return true;
+        }
+        for (size_t b = 0; b < p->log->n_banks; b++)
+                if (p->prover[b].hasher) return prover_string(&p->prover[b], slot->today, ret);
+        return false;
+}
+
+/* All of `was` in the text by `now`; NULL where it is not in it. */
+static int replace_all(Bytes text, const char *was, const char *now, char **ret)
+{
+        Writer w = WRITER_INIT(STRING_MAX);
+        const size_t n = strlen(was);
+        const uint8_t *at = text.data, *end = text.data + text.size, *found;
+        bool any = false;
+        int r;
+
+        while ((found = memmem(at, (size_t)(end - at), was, n))) {
+                writer_bytes(&w, BYTES(at, (size_t)(found - at)));
+                writer_text(&w, now);
+                at = found + n;
+                any = true;
+        }
+        writer_bytes(&w, BYTES(at, (size_t)(end - at)));
+        r = any ? writer_steal_text(&w, ret) : 0;
+        writer_deinit(&w);
+        if (!any) *ret = NULL;
+        return r;
+}
+
+static int put_string(Prediction *p, size_t i, char *string)
+{
+        const Bytes b = BYTES(string, strlen(string));
+        char text[PREDICTION_TEXT_SIZE];
+        int r;
+
+        (void)snprintf(text, sizeof(text), "GRUB: %.280s", string);
+        r = slot_put_parts(p, i, &b, 1, text);
+        if (r < 0 || !p->slots[i].change) {
+                free(string);
+                return r;
+        }
+        free(p->slots[i].change->string);
+        p->slots[i].change->string = string;
+        p->grub_text_changed = true;
+        return 0;
+}
+
+/* Puts one text for another in all of GRUB's strings; *ret_n says in how many. */
+static int substitute(Prediction *p, const char *was, const char *now, size_t *ret_n)
+{
+        *ret_n = 0;
+        if (!was[0] || strcmp(was, now) == 0) return 0;
+        for (size_t i = 0; i < p->n; i++) {
+                Bytes string = { 0 };
+                char *replaced = NULL;
+                int r;
+
+                if (!slot_is(&p->slots[i], PCR_GRUB_TEXT, EV_IPL)) continue;
+                if (!grub_string(p, &p->slots[i], &string)) continue;
+                r = replace_all(string, was, now, &replaced);
+                if (r == 0 && replaced) r = put_string(p, i, replaced);
+                if (r < 0) return r;
+                if (replaced) ++*ret_n;
+        }
+        return 0;
+}
+
+int prediction_text(Prediction *p, const char *was, const char *now)
+{
+        size_t n;
+        int r;
+
+        r = substitute(p, was, now, &n);
+        if (r < 0) return r;
+        if (n == 0) return error_set(EVENTLOG_E_NOT_MEASURED, "none of GRUB's commands contains '%s'", was);
+        return 0;
+}
+
+/* The line that GRUB starts its kernel with ("/vmlinuz root=..."), today's or the next. */
+static bool grub_line(Prediction *p, bool next, char ret[static LINE_MAX_])
+{
+        bool found = false;
+
+        for (size_t i = 0; i < p->n; i++) {
+                Slot today = p->slots[i];
+                Bytes s = { 0 };
+
+                if (!slot_is(&today, PCR_GRUB_TEXT, EV_IPL)) continue;
+                if (!next) today.change = NULL;
+                if (!grub_string(p, &today, &s) || s.size == 0 || s.size >= LINE_MAX_) continue;
+                if (s.data[0] != '/' && s.data[0] != '(') continue;
+                memcpy(ret, s.data, s.size);
+                ret[s.size] = '\0';
+                found = true;
+        }
+        return found;
+}
+
+/* ---- the kernel's load options, PCR 9 ------------------------------------------------------------------------
+ */
+
+/* Tries what loaders make of a line - with a prefix, a suffix, with the NUL or without - until it is what the slot
+ * measured today, then does the same with the new line. 0 where nothing fits: *ret_done is false then. */
+static int put_load_options(Prediction *p, size_t i, const char *was, const char *now, bool *ret_done)
+{
+        static const char *const forms[][2] = {
+                { "", "" }, { "BOOT_IMAGE=", "" }, { "", " " }, { "", " initrd=initrd" }, { "", "\n" }
+        };
+
+        for (size_t k = 0; k < 2 * ARRAY_SIZE(forms); k++) {
+                cleanup_writer Writer old = WRITER_INIT(4 * LINE_MAX_), new = WRITER_INIT(4 * LINE_MAX_);
+                const char *const *form = forms[k / 2];
+                char line[2 * LINE_MAX_];
+                int r;
+
+                (void)snprintf(line, sizeof(line), "%s%s%s", form[0], was, form[1]);
+                r = put_utf16(&old, BYTES(line, strlen(line)));
+                (void)snprintf(line, sizeof(line), "%s%s%s", form[0], now, form[1]);
+                if (r == 0) r = put_utf16(&new, BYTES(line, strlen(line)));
+                if (r < 0) return r;
+                if (!slot_was_bytes(p, &p->slots[i], BYTES(old.data, old.size - 2 * (k % 2)))) continue;
+                *ret_done = true;
+                return slot_put_parts(p, i, &BYTES(new.data, new.size - 2 * (k % 2)), 1, "kernel command line");
+        }
+        return 0;
+}
+
+/* ---- another command line -------------------------------------------------------------------------------------
+ */
+
+/* PCR 12: events that show the text they hashed. */
+static int put_options(Prediction *p, size_t i, const char *now, char was[static LINE_MAX_], bool *ret_done)
+{
+        static const uint8_t nul[2];
+        Slot *slot = &p->slots[i];
+        cleanup_writer Writer utf16 = WRITER_INIT(4 * LINE_MAX_), text = WRITER_INIT(LINE_MAX_ - 1);
+        const Bytes cut[] = { slot->today->data, BYTES(nul, 1) };
+        int r;
+
+        if (!slot_was_bytes(p, slot, slot->today->data) && !slot_was_parts(p, slot, cut, 2)) return 0;
+        if (put_utf8(&text, slot->today->data) < 0) return 0;
+        memcpy(was, text.data, text.size);
+        was[text.size] = '\0';
+        r = put_utf16(&utf16, BYTES(now, strlen(now)));
+        if (r < 0) return r;
+        *ret_done = true;
+        return slot_put_parts(p, i, &BYTES(utf16.data, utf16.size), 1, "command line passed by the boot loader");
+}
+
+/* GRUB: what follows the kernel's name in its line. */
+static int put_grub_arguments(Prediction *p, const char *now, bool *ret_done)
+{
+        char line[LINE_MAX_];
+        const char *arguments;
+        size_t n;
+        int r;
+
+        if (!grub_line(p, false, line)) return 0;
+        if (strncmp(now, "BOOT_IMAGE=", 11) == 0) {
+                now = strchr(now, ' ');
+                now = now ? now + 1 : "";
+        }
+        arguments = strchr(line, ' ');
+        if (!arguments) return pcr_unknown(p, PCR_GRUB_TEXT, "today's command line under GRUB is empty");
+        r = substitute(p, arguments + 1, now, &n);
+        if (r == 0 && n > 0) *ret_done = true;
+        return r;
+}
+
+int prediction_command_line(Prediction *p, const char *now, const char *was)
+{
+        char shown[LINE_MAX_] = "";
+        bool done = false;
+        int r = 0;
+
+        if (strlen(now) >= LINE_MAX_ - 64 || (was && strlen(was) >= LINE_MAX_ - 64))
+                return error_set(-EINVAL, "a command line of more than %d bytes", LINE_MAX_ - 64);
+        for (size_t i = 0; i < p->n && r == 0; i++)
+                if (slot_is(&p->slots[i], PCR_OPTIONS, EV_IPL)) r = put_options(p, i, now, shown, &done);
+        if (r == 0) r = put_grub_arguments(p, now, &done);
+        for (size_t i = 0; i < p->n && r == 0; i++) {
+                bool fits = false;
+
+                if (!slot_is_tagged(&p->slots[i], TAG_LOAD_OPTIONS) || p->slots[i].kind != PREDICTED_SAME)
+                        continue;
+                if (was) r = put_load_options(p, i, was, now, &fits);
+                if (r == 0 && !fits && shown[0]) r = put_load_options(p, i, shown, now, &fits);
+                done = true;
+                /* GRUB's line is compared when all of its changes are known. */
+                if (r == 0 && !fits && !p->grub_text_changed)
+                        r = slot_unknown(p, i,
+                                         "today's command line is not known to be what was measured: give it");
+        }
+        if (r == 0 && !done) return error_set(EVENTLOG_E_NOT_MEASURED, "no event measured a command line");
+        return r;
+}
+
+/* ---- files
+ * ------------------------------------------------------------------------------------------------------ */
+
+int prediction_initrd(Prediction *p, Bytes now, Bytes was)
+{
+        bool found = false;
+        int r = 0;
+
+        for (size_t i = 0; i < p->n && r == 0; i++) {
+                const Slot *slot = &p->slots[i];
+                const bool tag = slot_is_tagged(slot, TAG_INITRD);
+                const bool file = slot_is(slot, PCR_KERNEL, EV_IPL) && was.size > 0;
+
+                if (!tag && !file) continue;
+                if (was.size > 0 && !slot_was_bytes(p, slot, was)) continue;
+                found = true;
+                r = slot_put_parts(p, i, &now, 1, "initrd");
+        }
+        if (r == 0 && !found)
+                return error_set(was.size ? EVENTLOG_E_CONTRADICTED : EVENTLOG_E_NOT_MEASURED,
+                                 "the log has no event of %s", was.size ? "today's initrd" : "an initrd");
+        return r;
+}
+
+/* "(hd0,gpt2)/boot/x" ends in "/boot/x" and in "boot/x", not in "oot/x". */
+static bool path_ends_with(Bytes path, const char *end)
+{
+        const size_t n = strlen(end);
+
+        while (path.size > 0 && path.data[path.size - 1] == 0) path.size--;
+        if (n == 0 || n > path.size || !bytes_equal(BYTES(path.data + path.size - n, n), BYTES(end, n)))
+                return false;
+        return n == path.size || end[0] == '/' || strchr("/)", path.data[path.size - n - 1]);
+}
+
+int prediction_file(Prediction *p, const char *path, Bytes now)
+{
+        bool found = false;
+
+        for (size_t i = 0; i < p->n; i++) {
+                char text[PREDICTION_TEXT_SIZE];
+                int r;
+
+                if (!slot_is(&p->slots[i], PCR_KERNEL, EV_IPL)) continue;
+                if (!path_ends_with(p->slots[i].today->data, path)) continue;
+                found = true;
+                (void)snprintf(text, sizeof(text), "file %.280s", path);
+                r = slot_put_parts(p, i, &now, 1, text);
+                if (r < 0) return r;
+        }
+        if (!found) return error_set(EVENTLOG_E_NOT_MEASURED, "GRUB read no file %s", path);
+        return 0;
+}
+
+/* ---- at the end
+ * --------------------------------------------------------------------------------------------------- */
+
+/* GRUB reads its commands from files; where those change and the new file was not given, PCR 9 is unknown. */
+static bool is_configuration(Bytes path)
+{
+        while (path.size > 0 && path.data[path.size - 1] == 0) path.size--;
+        return (path.size > 4 && bytes_equal(BYTES(path.data + path.size - 4, 4), BYTES(".cfg", 4))) ||
+               memmem(path.data, path.size, "/loader/entries/", 16) || memmem(path.data, path.size, "grubenv", 7);
+}
+
+static int settle_options(Prediction *p, size_t i, const char *was, const char *now)
+{
+        bool fits = false;
+        int r;
+
+        r = put_load_options(p, i, was, now, &fits);
+        if (r < 0 || fits) return r;
+        return slot_unknown(p, i, "today's command line is not what GRUB's commands say");
+}
+
+int settle_grub(Prediction *p)
+{
+        char was[LINE_MAX_], now[LINE_MAX_];
+        const bool lines = p->grub_text_changed && grub_line(p, false, was) && grub_line(p, true, now);
+
+        for (size_t i = 0; i < p->n && p->grub_text_changed; i++) {
+                Slot *slot = &p->slots[i];
+                int r = 0;
+
+                if (slot->kind != PREDICTED_SAME) continue;
+                if (slot_is(slot, PCR_KERNEL, EV_IPL) && is_configuration(slot->today->data))
+                        r = slot_unknown(p, i,
+                                         "GRUB reads its commands from a file that will be another: give it");
+                if (slot_is_tagged(slot, TAG_LOAD_OPTIONS) && lines) r = settle_options(p, i, was, now);
+                if (r < 0) return r;
+        }
+        return 0;
+}

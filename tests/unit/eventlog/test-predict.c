@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Rules at their edges; whole boots are held against logs of the next boot by the command's test. */
+
+#include "check.h"
+#include "eventlog/predict.h"
+#include "synth.h"
+
+#include <errno.h>
+
+static const HashAlg banks[] = { HASH_SHA1, HASH_SHA256 };
+
+typedef struct Scene {
+        Synth synth;
+        EventLog *log;
+        Prediction *p;
+} Scene;
+
+static void scene_end(Scene *s)
+{
+        prediction_free(s->p);
+        eventlog_free(s->log);
+        synth_deinit(&s->synth);
+}
+#define cleanup_scene _cleanup_(scene_end)
+
+static void begin(Scene *s, bool grub, const char *command_line)
+{
+        synth_init(&s->synth, banks, ARRAY_SIZE(banks));
+        synth_boot(&s->synth, grub, command_line);
+        CHECK_OK(eventlog_parse(synth_bytes(&s->synth), &s->log));
+        CHECK_OK(prediction_new(s->log, &s->p));
+}
+
+static PredictedPcrs finish(Scene *s, HashAlg bank)
+{
+        PredictedPcrs pcrs;
+
+        CHECK_OK(prediction_finish(s->p));
+        CHECK_OK(prediction_pcrs(s->p, bank, &pcrs));
+        return pcrs;
+}
+
+/* What a log of this boot gives, in a bank. */
+static PcrValues values_of(bool grub, const char *command_line, HashAlg bank)
+{
+        cleanup_scene Scene s = { 0 };
+        PcrValues values;
+
+        begin(&s, grub, command_line);
+        CHECK_OK(eventlog_replay(s.log, bank, &values));
+        return values;
+}
+
+static void without_a_change_all_is_as_today(void)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(banks); i++) {
+                cleanup_scene Scene s = { 0 };
+                PredictedPcrs pcrs;
+                PcrValues today;
+
+                begin(&s, true, "/vmlinuz ro");
+                pcrs = finish(&s, banks[i]);
+                CHECK_OK(eventlog_replay(s.log, banks[i], &today));
+                CHECK(pcrs.changed == 0 && pcrs.unknown == 0 && pcrs.known == today.extended);
+                for (uint32_t pcr = 0; pcr < EVENTLOG_PCRS; pcr++)
+                        if (pcrs.known >> pcr & 1)
+                                CHECK_BYTES(pcr_value(&pcrs.values, pcr), pcr_value(&today, pcr));
+        }
+}
+
+static void a_command_line_is_computed_where_todays_is_known(void)
+{
+        cleanup_scene Scene s = { 0 };
+        PredictedPcrs pcrs;
+        PcrValues next;
+
+        begin(&s, false, "root=/dev/sda ro");
+        CHECK_OK(prediction_command_line(s.p, "root=/dev/sdb", "root=/dev/sda ro"));
+        pcrs = finish(&s, HASH_SHA1);
+        CHECK(pcrs.unknown == 0 && pcrs.changed == 1U << 9);
+        next = values_of(false, "root=/dev/sdb", HASH_SHA1);
+        CHECK_BYTES(pcr_value(&pcrs.values, 9), pcr_value(&next, 9));
+}
+
+static void a_command_line_is_unknown_where_todays_does_not_fit(void)
+{
+        static const char *const claims[] = { NULL, "another", "root=/dev/sda" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(claims); i++) {
+                cleanup_scene Scene s = { 0 };
+                PredictedPcrs pcrs;
+
+                begin(&s, false, "root=/dev/sda ro");
+                CHECK_OK(prediction_command_line(s.p, "root=/dev/sdb", claims[i]));
+                pcrs = finish(&s, HASH_SHA256);
+                CHECK(pcrs.unknown == 1U << 9 && !(pcrs.known >> 9 & 1));
+        }
+}
+
+static void grubs_texts_change_together(void)
+{
+        cleanup_scene Scene s = { 0 };
+        PredictedPcrs pcrs;
+        PcrValues next;
+
+        begin(&s, true, "/vmlinuz-1 ro");
+        CHECK_OK(prediction_text(s.p, "vmlinuz-1", "vmlinuz-22"));
+        pcrs = finish(&s, HASH_SHA256);
+        next = values_of(true, "/vmlinuz-22 ro", HASH_SHA256);
+        CHECK(pcrs.changed == 1U << 8);
+        CHECK_BYTES(pcr_value(&pcrs.values, 8), pcr_value(&next, 8));
+        CHECK_RESULT(prediction_text(s.p, "no such text", "x"), EVENTLOG_E_NOT_MEASURED);
+}
+
+static void a_file_of_grub_is_found_by_its_whole_name(void)
+{
+        cleanup_scene Scene s = { 0 };
+
+        begin(&s, true, "/vmlinuz ro");
+        CHECK_RESULT(prediction_file(s.p, "mlinuz", BYTES_LITERAL("x")), EVENTLOG_E_NOT_MEASURED);
+        CHECK_OK(prediction_file(s.p, "vmlinuz", BYTES_LITERAL("x")));
+        CHECK_OK(prediction_file(s.p, "/vmlinuz", BYTES_LITERAL("x")));
+        CHECK(finish(&s, HASH_SHA256).changed == 1U << 9);
+}
+
+static void an_initrd_that_was_not_todays_is_noticed(void)
+{
+        cleanup_scene Scene s = { 0 };
+
+        begin(&s, false, "ro");
+        CHECK_RESULT(prediction_initrd(s.p, BYTES_LITERAL("new"), BYTES_LITERAL("no")), EVENTLOG_E_CONTRADICTED);
+        CHECK_OK(prediction_initrd(s.p, BYTES_LITERAL("new"), BYTES_LITERAL("initrd")));
+        CHECK(finish(&s, HASH_SHA256).changed == 1U << 9);
+}
+
+static void a_word_extends_the_pcr_of_phases(void)
+{
+        cleanup_scene Scene s = { 0 };
+        PredictedPcrs pcrs;
+        PcrValues values;
+
+        begin(&s, false, "ro");
+        CHECK_RESULT(prediction_word(s.p, "anything"), -EINVAL);
+        CHECK_OK(prediction_word(s.p, "enter-initrd"));
+        pcrs = finish(&s, HASH_SHA256);
+        CHECK_OK(eventlog_replay(s.log, HASH_SHA256, &values));
+        CHECK_OK(eventlog_replay_extend_word(&values, 11, BYTES_LITERAL("enter-initrd")));
+        CHECK_BYTES(pcr_value(&pcrs.values, 11), pcr_value(&values, 11));
+}
+
+static void a_malformed_log_predicts_nothing(void)
+{
+        cleanup_synth Synth synth = { 0 };
+        cleanup_eventlog EventLog *log = NULL;
+        Prediction *p = NULL;
+        Bytes bytes;
+
+        synth_init(&synth, banks, ARRAY_SIZE(banks));
+        synth_boot(&synth, false, "ro");
+        bytes = synth_bytes(&synth);
+        CHECK_RESULT(eventlog_parse(BYTES(bytes.data, bytes.size - 1), &log), EVENTLOG_E_MALFORMED);
+        CHECK_RESULT(prediction_new(log, &p), -EINVAL);
+        CHECK(!p);
+}
+
+static void names_that_the_stub_passes_over_are_refused(void)
+{
+        static const char *const names[] = { "", ".hidden.cred", "a.raw", "\xc3\xa4.cred", "a/b.cred" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+                cleanup_scene Scene s = { 0 };
+                const ExtraFile file = { .name = names[i], .content = BYTES_LITERAL("x") };
+
+                begin(&s, false, "ro");
+                CHECK_RESULT(prediction_extras(s.p, PREDICT_CREDENTIALS, &file, 1), -EINVAL);
+        }
+}
+
+static void changes_are_bounded(void)
+{
+        cleanup_scene Scene s = { 0 };
+        int r = 0;
+
+        begin(&s, false, "ro");
+        for (size_t i = 0; i <= PREDICTION_CHANGES_MAX && r == 0; i++) r = prediction_word(s.p, "sysinit");
+        CHECK_RESULT(r, -E2BIG);
+}
+
+int main(void)
+{
+        RUN(without_a_change_all_is_as_today);
+        RUN(a_command_line_is_computed_where_todays_is_known);
+        RUN(a_command_line_is_unknown_where_todays_does_not_fit);
+        RUN(grubs_texts_change_together);
+        RUN(a_file_of_grub_is_found_by_its_whole_name);
+        RUN(an_initrd_that_was_not_todays_is_noticed);
+        RUN(a_word_extends_the_pcr_of_phases);
+        RUN(a_malformed_log_predicts_nothing);
+        RUN(names_that_the_stub_passes_over_are_refused);
+        RUN(changes_are_bounded);
+        return 0;
+}
