@@ -164,14 +164,9 @@ static int load(Predict *s, const char *path, Bytes *ret)
 
 static int change_image(Predict *s, Prediction *p, const Change *c)
 {
-        static const PredictedImage kinds[] = {
-                [OPTION_UKI - OPTION_UKI] = PREDICT_UKI,
-                [OPTION_KERNEL - OPTION_UKI] = PREDICT_KERNEL,
-                [OPTION_SYSTEMD_BOOT - OPTION_UKI] = PREDICT_SYSTEMD_BOOT,
-                [OPTION_SHIM - OPTION_UKI] = PREDICT_SHIM,
-                [OPTION_GRUB - OPTION_UKI] = PREDICT_GRUB,
-                [OPTION_IMAGE - OPTION_UKI] = PREDICT_IMAGE,
-        };
+        /* From OPTION_UKI on. */
+        static const PredictedImage kinds[] = { PREDICT_UKI,  PREDICT_KERNEL, PREDICT_SYSTEMD_BOOT,
+                                                PREDICT_SHIM, PREDICT_GRUB,   PREDICT_IMAGE };
         ImageChange change = { .kind = kinds[c->option - OPTION_UKI] };
         int r;
 

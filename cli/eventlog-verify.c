@@ -132,30 +132,6 @@ static int verify(const LogFile *f, const PcrFile *pcrs, uint32_t wanted)
         return cli_print(&out, no ? EXIT_NO : yes && !doubt ? EXIT_YES : EXIT_CANNOT);
 }
 
-/* "0-7,9": a mask. */
-static int parse_pcrs(const char *text, uint32_t *ret)
-{
-        uint32_t mask = 0;
-        const char *p = text;
-
-        while (*p) {
-                char *end;
-                unsigned long first = strtoul(p, &end, 10), last = first;
-
-                if (*p < '0' || *p > '9') break;
-                if (*end == '-' && end[1] >= '0' && end[1] <= '9') last = strtoul(end + 1, &end, 10);
-                if (first > last || last >= EVENTLOG_PCRS) break;
-                for (unsigned long pcr = first; pcr <= last; pcr++) mask |= UINT32_C(1) << pcr;
-                if (!*end) {
-                        *ret = mask;
-                        return 0;
-                }
-                if (*end != ',') break;
-                p = end + 1;
-        }
-        return error_set(-EINVAL, "'%s' is no list of PCRs, such as 0-7,9", text);
-}
-
 static int run(int argc, char **argv)
 {
         static const struct option options[] = {
@@ -174,7 +150,7 @@ static int run(int argc, char **argv)
                 if (c == '?') return cli_usage(&verb_eventlog_verify, "wrong option");
                 if (c == 'p') pcrs_path = optarg;
                 if (c == 't') tcti = optarg;
-                if (c == 'o') r = parse_pcrs(optarg, &wanted);
+                if (c == 'o') r = pcr_list_parse(optarg, &wanted);
                 if (r < 0) return cli_usage(&verb_eventlog_verify, "%s", error_detail(r));
         }
         if (argc - optind > 1) return cli_usage(&verb_eventlog_verify, "one log at a time");

@@ -8,13 +8,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void log_file_open(const char *path, LogFile *ret)
 {
         LogFile f = { .path = path ? path : EVENTLOG_DEFAULT_PATH };
         size_t size;
 
-        f.result = file_read(f.path, EVENTLOG_SIZE_MAX, &f.data, &size);
+        f.result = file_read(f.path, EVENTLOG_JSON_SIZE_MAX, &f.data, &size);
         if (f.result < 0) {
                 fprintf(stderr, "halfkey: %s\n", error_detail(f.result)); /* names the path itself */
         } else {
@@ -44,4 +45,51 @@ int log_file_replay(const LogFile *f, HashAlg bank, PcrValues *ret)
                                 " is left out of %s: an event of it has no such digest\n",
                                 f->path, pcr, hash_name((uint16_t)bank));
         return 0;
+}
+
+const char *log_format_name(EventlogFormat format)
+{
+        static const char *const names[] = {
+                [EVENTLOG_FORMAT_SHA1] = "sha1",
+                [EVENTLOG_FORMAT_AGILE] = "crypto-agile",
+                [EVENTLOG_FORMAT_CCEL] = "ccel",
+                [EVENTLOG_FORMAT_CEL] = "cel",
+        };
+
+        return names[format];
+}
+
+int log_choose_bank(const EventLog *log, Hasher **ret, HashAlg *ret_bank)
+{
+        int r = error_set(-EOPNOTSUPP, "no bank of the log is known");
+
+        for (size_t i = log->n_banks; i > 0; i--) {
+                r = hasher_new(log->banks[i - 1], ret);
+                if (r == 0) *ret_bank = log->banks[i - 1];
+                if (r != -EOPNOTSUPP) return r;
+        }
+        return r;
+}
+
+int pcr_list_parse(const char *text, uint32_t *ret)
+{
+        uint32_t mask = 0;
+        const char *p = text;
+
+        while (*p) {
+                char *end;
+                unsigned long first = strtoul(p, &end, 10), last = first;
+
+                if (*p < '0' || *p > '9') break;
+                if (*end == '-' && end[1] >= '0' && end[1] <= '9') last = strtoul(end + 1, &end, 10);
+                if (first > last || last >= EVENTLOG_PCRS) break;
+                for (unsigned long pcr = first; pcr <= last; pcr++) mask |= UINT32_C(1) << pcr;
+                if (!*end) {
+                        *ret = mask;
+                        return 0;
+                }
+                if (*end != ',') break;
+                p = end + 1;
+        }
+        return error_set(-EINVAL, "'%s' is no list of PCRs, such as 0-7,9", text);
 }

@@ -4,6 +4,7 @@
 /* What the eventlog verbs share. */
 
 #include "cli/verb.h"
+#include "eventlog/interpret.h"
 #include "eventlog/replay.h"
 #include "json/value.h"
 
@@ -24,6 +25,13 @@ void log_file_close(LogFile *f);
 
 /* Replays the bank and says on stderr which PCRs it cannot give. */
 _must_check_ int log_file_replay(const LogFile *f, HashAlg bank, PcrValues *ret);
+/* "crypto-agile", as JSON names it. */
+const char *log_format_name(EventlogFormat format);
+/* A hasher of the strongest bank of the log that can be computed: the last known one of a usual Spec ID is, but
+ * not of every one. -EOPNOTSUPP where there is none. */
+_must_check_ int log_choose_bank(const EventLog *log, Hasher **ret, HashAlg *ret_bank);
+/* "0-7,9" as a mask; -EINVAL with a detail. */
+_must_check_ int pcr_list_parse(const char *text, uint32_t *ret);
 /* The PCRs whose value the replay gives. */
 static inline uint32_t known_pcrs(const PcrValues *values)
 {

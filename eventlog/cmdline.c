@@ -6,10 +6,10 @@
 #include "eventlog/interpret.h"
 
 #include "base/error.h"
-#include "base/utf8.h"
 #include "base/writer.h"
 #include "eventlog/describe.h"
 #include "eventlog/proof.h"
+#include "eventlog/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -125,22 +125,6 @@ static int look_at_grub(Check *c, const Event *event)
 
 /* ---- systemd-boot and systemd-stub, PCR 12 ------------------------------------------------------------ */
 
-/* UTF-16LE up to its NUL, as UTF-8. */
-static int to_utf8(Bytes utf16, Writer *out)
-{
-        Reader r = READER_INIT(utf16);
-
-        while (reader_left(&r) > 0) {
-                uint8_t encoded[UTF8_SIZE_MAX];
-                uint32_t c;
-
-                if (utf16le_decode(&r, &c) < 0) return -EBADMSG;
-                if (c == 0) break;
-                writer_bytes(out, BYTES(encoded, utf8_encode(c, encoded)));
-        }
-        return out->error;
-}
-
 /* Load options are their own event data; other events of PCR 12 describe what they hashed. */
 static int look_at_stub(Check *c, const Event *event)
 {
@@ -148,7 +132,7 @@ static int look_at_stub(Check *c, const Event *event)
         Writer line = WRITER_FIXED(buffer);
 
         if (!prover_matches_bytes(&c->prover, event, event->data)) return 0;
-        if (to_utf8(event->data, &line) < 0 || !bytes_equal(trim(BYTES(line.data, line.size)), c->text))
+        if (text_from_utf16(event->data, &line) < 0 || !bytes_equal(trim(BYTES(line.data, line.size)), c->text))
                 return refuse(c, EVENTLOG_E_CONTRADICTED, event, "the boot loader passed another command line");
         if (!c->stub) c->stub = event;
         return 0;
@@ -182,25 +166,6 @@ static int conclude(const Check *c, const Event **ret_event)
         return error_set(EVENTLOG_E_NOT_MEASURED, "no event measured the kernel command line");
 }
 
-/* The text in UTF-16LE with a NUL. */
-static int encode(Bytes text, Writer *out)
-{
-        Reader r = READER_INIT(text);
-
-        while (reader_left(&r) > 0) {
-                uint32_t c;
-
-                if (utf8_decode(&r, &c) < 0) return error_set(-EINVAL, "the command line is no UTF-8");
-                if (c >= 0x10000) {
-                        writer_le16(out, (uint16_t)(0xd800 | (c - 0x10000) >> 10));
-                        c = 0xdc00 | (c & 0x3ff);
-                }
-                writer_le16(out, (uint16_t)c);
-        }
-        writer_le16(out, 0);
-        return out->error;
-}
-
 int eventlog_command_line_check(const EventLog *log, HashAlg bank, const char *text, const Event **ret_event)
 {
         cleanup_writer Writer utf16 = WRITER_INIT(2 * COMMAND_LINE_MAX + 2);
@@ -211,8 +176,8 @@ int eventlog_command_line_check(const EventLog *log, HashAlg bank, const char *t
         c.text = trim(BYTES(text, strlen(text)));
         if (c.text.size == 0 || c.text.size > COMMAND_LINE_MAX)
                 return error_set(-EINVAL, "a command line of %zu bytes", c.text.size);
-        r = encode(c.text, &utf16);
-        if (r < 0) return r;
+        r = text_to_utf16(c.text, &utf16);
+        if (r < 0) return error_set(-EINVAL, "the command line is no UTF-8");
         r = writer_finish(&utf16, &c.utf16);
         if (r < 0) return r;
         r = hasher_new(bank, &hasher);

@@ -5,6 +5,7 @@
 #include "eventlog/eventlog.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const struct {
         uint32_t type;
@@ -48,39 +49,14 @@ static const struct {
         { EV_EFI_SPDM_FIRMWARE_CONFIG, "EV_EFI_SPDM_FIRMWARE_CONFIG" },
         { EV_EFI_SPDM_DEVICE_POLICY, "EV_EFI_SPDM_DEVICE_POLICY" },
         { EV_EFI_SPDM_DEVICE_AUTHORITY, "EV_EFI_SPDM_DEVICE_AUTHORITY" },
+        { EVENTLOG_TYPE_SYSTEMD, "systemd" },
+        { EVENTLOG_TYPE_OTHER, "other" },
 };
-
-static const struct {
-        const char *name, *text;
-} quirks[] = {
-        [EVENTLOG_QUIRK_PADDING_FF] = { "padding-ff", "bytes of 0xff follow the last event" },
-        [EVENTLOG_QUIRK_PADDING_ZERO] = { "padding-zero", "zeros follow the last event" },
-        [EVENTLOG_QUIRK_END_MARK] = { "end-mark",
-                                      "a record of type 0 and size 0 ends the log before its last byte" },
-        [EVENTLOG_QUIRK_VENDOR_INFO] = { "vendor-info", "the Spec ID event carries vendor information" },
-        [EVENTLOG_QUIRK_VENDOR_INFO_MALFORMED] = { "vendor-info-malformed",
-                                                   "the Spec ID event's vendor information has a wrong size" },
-        [EVENTLOG_QUIRK_SPEC_ID_DIGEST] = { "spec-id-digest", "the Spec ID event has a digest that is not zero" },
-        [EVENTLOG_QUIRK_DIGEST_ORDER] = { "digest-order",
-                                          "events list their digests in another order than the Spec ID" },
-        [EVENTLOG_QUIRK_DIGEST_MISSING] = { "digest-missing",
-                                            "an event has fewer digests than the Spec ID announces" },
-        [EVENTLOG_QUIRK_DIGEST_FOREIGN] = { "digest-foreign",
-                                            "an event has a digest of a bank the Spec ID does not list" },
-        [EVENTLOG_QUIRK_INDEX_ALL_ONES] = { "index-all-ones",
-                                            "an EV_NO_ACTION event has PCR index 0xffffffff (Windows)" },
-        [EVENTLOG_QUIRK_NO_ACTION_DIGEST] = { "no-action-digest",
-                                              "an EV_NO_ACTION event has a digest that is not zero" },
-        [EVENTLOG_QUIRK_UNKNOWN_TYPE] = { "unknown-type", "an event has a type that no specification lists" },
-        [EVENTLOG_QUIRK_LATE_LOCALITY] = { "late-locality",
-                                           "StartupLocality comes after PCR 0 was extended, and is ignored" },
-};
-_Static_assert(ARRAY_SIZE(quirks) == EVENTLOG_QUIRK_COUNT, "a quirk without words");
 
 /* The Spec ID record has the SHA-1 layout in every format: 20 bytes without an algorithm in front. */
 static bool has_sha1_layout(const EventLog *log, const Event *event)
 {
-        return log->format == EVENTLOG_FORMAT_SHA1 || event->index == 0;
+        return !log->json && (log->format == EVENTLOG_FORMAT_SHA1 || event->index == 0);
 }
 
 static size_t size_of(const EventLog *log, uint16_t alg)
@@ -152,12 +128,12 @@ const char *eventlog_type_name(uint32_t type)
         return NULL;
 }
 
-const char *eventlog_quirk_name(EventlogQuirk quirk)
+int eventlog_type_from_name(const char *name, uint32_t *ret)
 {
-        return quirk < EVENTLOG_QUIRK_COUNT ? quirks[quirk].name : NULL;
-}
-
-const char *eventlog_quirk_text(EventlogQuirk quirk)
-{
-        return quirk < EVENTLOG_QUIRK_COUNT ? quirks[quirk].text : NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+                if (strcmp(types[i].name, name) == 0) {
+                        *ret = types[i].type;
+                        return 0;
+                }
+        return -EINVAL;
 }

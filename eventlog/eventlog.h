@@ -4,14 +4,16 @@
 /* The firmware's event log, parsed: which event extended which PCR with which digest, and what it says it was.
  *
  * A pure library: no I/O, no printing, no exit. Everything in a parsed log is a view into the caller's bytes,
- * which must outlive it; the library allocates one array of events and nothing else. Nothing in a log is
+ * which must outlive it; the library allocates one array of events, for JSON one block of the text's size, and
+ * nothing else. Nothing in a log is
  * trusted before its replay (eventlog/replay.h) gave the values of a verified quote, and then only digests are:
  * neither the event type nor the data of an event is measured unless eventlog_event_proof() says so.
  *
  * Formats: "TCG PC Client Platform Firmware Profile" (PFP) 1.05 and 1.06, section 10.2 (TCG_PCClientPCREvent:
  * the SHA-1 format of TPM 1.2, and the crypto-agile TCG_PCR_EVENT2 behind a "Spec ID Event03"), and the same
  * records in a confidential VM's CCEL (UEFI 2.10, section 38.4), where an index means a measurement register
- * (1..4 = RTMR0..3) instead of a PCR. */
+ * (1..4 = RTMR0..3) instead of a PCR. Each of them also as JSON, by the TCG's "Canonical Event Log Format" 1.0,
+ * and systemd's log of what userspace measured, which is of that kind. */
 
 #include "crypto/hash.h"
 
@@ -19,6 +21,8 @@ enum {
         /* Real logs are 10 to 100 kB, and the largest area a firmware reserves that we have seen is 1 MiB; a
          * log is stored by verifiers, so this bounds what a node can make them keep. */
         EVENTLOG_SIZE_MAX = 16 * 1024 * 1024,
+        /* The same written as JSON, with data in hexadecimal and words beside it. */
+        EVENTLOG_JSON_SIZE_MAX = 4 * EVENTLOG_SIZE_MAX,
         /* The smallest event with a digest is 38 bytes, a usual one 200; bounds the array of events to 16 MiB. */
         EVENTLOG_EVENTS_MAX = 256 * 1024,
         /* Banks in one log; the TCG registry has fewer hash algorithms that any TPM implements together. */
@@ -82,11 +86,15 @@ enum {
 #define EV_EFI_SPDM_FIRMWARE_CONFIG UINT32_C(0x800000e2)
 #define EV_EFI_SPDM_DEVICE_POLICY UINT32_C(0x800000e3)
 #define EV_EFI_SPDM_DEVICE_AUTHORITY UINT32_C(0x800000e4)
+/* Ours, for records of a log in JSON that are not firmware's: systemd's, and all others. */
+#define EVENTLOG_TYPE_SYSTEMD UINT32_C(0xfffffff0)
+#define EVENTLOG_TYPE_OTHER UINT32_C(0xfffffff1)
 
 typedef enum EventlogFormat {
         EVENTLOG_FORMAT_SHA1, /* TCG_PCClientPCREvent throughout */
         EVENTLOG_FORMAT_AGILE,
         EVENTLOG_FORMAT_CCEL, /* crypto-agile, indices are measurement registers */
+        EVENTLOG_FORMAT_CEL,  /* records of userspace (systemd), or of firmware without a Spec ID event */
 } EventlogFormat;
 
 /* What a log does that its specification does not say, and that does not stop us. Bit numbers of
@@ -105,6 +113,26 @@ typedef enum EventlogQuirk {
         EVENTLOG_QUIRK_NO_ACTION_DIGEST,
         EVENTLOG_QUIRK_UNKNOWN_TYPE,
         EVENTLOG_QUIRK_LATE_LOCALITY,
+        EVENTLOG_QUIRK_LARGE,
+        EVENTLOG_QUIRK_CCEL_INDICES,
+        EVENTLOG_QUIRK_SEPARATOR_ERROR,
+        EVENTLOG_QUIRK_SEPARATOR_VALUE,
+        EVENTLOG_QUIRK_SEPARATOR_DOUBLED,
+        EVENTLOG_QUIRK_SEPARATOR_MISSING,
+        EVENTLOG_QUIRK_EXIT_MISSING,
+        EVENTLOG_QUIRK_EXIT_DOUBLED,
+        EVENTLOG_QUIRK_EXIT_FAILED,
+        EVENTLOG_QUIRK_HCRTM,
+        EVENTLOG_QUIRK_TRAILING,
+        EVENTLOG_QUIRK_POST_CODE_TEXT,
+        /* known only by hashing: eventlog_content_quirks() */
+        EVENTLOG_QUIRK_BOOT_VARIABLE_VALUE,
+        EVENTLOG_QUIRK_CONFIG_VARIABLE_VALUE,
+        EVENTLOG_QUIRK_ALL_BUT_LAST,
+        EVENTLOG_QUIRK_LABEL,
+        EVENTLOG_QUIRK_SECTION_NAME,
+        EVENTLOG_QUIRK_ACPI_DATA,
+        EVENTLOG_QUIRK_CONTRADICTED,
         EVENTLOG_QUIRK_COUNT,
 } EventlogQuirk;
 
@@ -126,13 +154,19 @@ typedef struct EventLog {
         size_t n_banks;
         Event *events;
         size_t n_events;
-        uint64_t quirks; /* bits EventlogQuirk */
-        size_t read;     /* bytes up to where the events (and a named padding) end */
-        bool faulty;     /* EVENTLOG_E_MALFORMED; the two below say where and why first */
+        uint64_t quirks;                            /* bits EventlogQuirk */
+        uint32_t quirk_event[EVENTLOG_QUIRK_COUNT]; /* of each that is set: index of the first event that shows it
+                                                     */
+        size_t read;                                /* bytes up to where the events (and a named padding) end */
+        bool faulty; /* EVENTLOG_E_MALFORMED; the two below say where and why first */
         size_t fault_offset;
         char fault[EVENTLOG_TEXT_SIZE];
 
-        /* Private: sizes of all digests of the Spec ID, known to us or not. */
+        bool json; /* read from JSON: offset and size of an event are those of its record in the text */
+
+        /* Private: what was decoded from JSON; sizes of all digests of the Spec ID, known to us or not. */
+        uint8_t *owned;
+        bool has_spec_id;
         struct {
                 uint16_t alg, size;
         } sizes[EVENTLOG_BANKS_MAX];
@@ -158,6 +192,12 @@ bool eventlog_event_extends(const Event *event);
 
 /* "EV_SEPARATOR"; NULL for a type we do not know. */
 const char *eventlog_type_name(uint32_t type);
-/* A short identifier ("padding-ff") and a sentence. */
+/* The reverse; -EINVAL. */
+_must_check_ int eventlog_type_from_name(const char *name, uint32_t *ret);
+/* A short identifier ("padding-ff"), a sentence, and where it is known from: who does it, or the section of the
+ * specification that it departs from. */
 const char *eventlog_quirk_name(EventlogQuirk quirk);
 const char *eventlog_quirk_text(EventlogQuirk quirk);
+const char *eventlog_quirk_source(EventlogQuirk quirk);
+/* Adds to log->quirks those that only hashing shows, in this bank. 0, or a failure of the hasher. */
+_must_check_ int eventlog_content_quirks(EventLog *log, HashAlg bank);

@@ -21,6 +21,10 @@ typedef enum EventlogProof {
 /* How the event's digest in this bank relates to its data. 0, or a failure of the hasher. */
 _must_check_ int eventlog_event_proof(const EventLog *log, const Event *event, Hasher *hasher, HashAlg bank,
                                       EventlogProof *ret);
+/* The part of the event's data that the digest in this bank is the hash of: all of it, some, or nothing (also
+ * where that cannot be known). A view into the event. */
+_must_check_ int eventlog_event_covered(const EventLog *log, const Event *event, Hasher *hasher, HashAlg bank,
+                                        Bytes *ret);
 /* "proven", "partial", "cannot be proven", "contradicted", "none". */
 const char *eventlog_proof_name(EventlogProof proof);
 

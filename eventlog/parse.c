@@ -7,7 +7,10 @@
 #include "eventlog/eventlog.h"
 
 #include "base/error.h"
+#include "eventlog/cel.h"
+#include "eventlog/fault.h"
 #include "eventlog/locality.h"
+#include "eventlog/quirk.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,8 +28,7 @@ enum {
 
 static const char spec_id_03[16] = "Spec ID Event03";
 
-/* The first fault stays: later ones are mostly its consequences. */
-static int _printf_(3, 4) fault(EventLog *log, size_t offset, const char *fmt, ...)
+int eventlog_fault(EventLog *log, size_t offset, const char *fmt, ...)
 {
         va_list ap;
 
@@ -39,9 +41,10 @@ static int _printf_(3, 4) fault(EventLog *log, size_t offset, const char *fmt, .
         return -EBADMSG;
 }
 
+/* Of the record that is being read. */
 static void quirk(EventLog *log, EventlogQuirk q)
 {
-        log->quirks |= UINT64_C(1) << q;
+        eventlog_quirk_set(log, q, (uint32_t)log->n_events);
 }
 
 static bool all_equal(Bytes b, uint8_t value)
@@ -66,10 +69,10 @@ static bool is_of_spec_id(const EventLog *log, uint16_t alg)
         return false;
 }
 
-static int add_event(EventLog *log, size_t *capacity, const Event *event)
+int eventlog_add_event(EventLog *log, size_t *capacity, const Event *event)
 {
         if (log->n_events == EVENTLOG_EVENTS_MAX)
-                return fault(log, event->offset, "more than %d events", EVENTLOG_EVENTS_MAX);
+                return eventlog_fault(log, event->offset, "more than %d events", EVENTLOG_EVENTS_MAX);
         if (log->n_events == *capacity) {
                 const size_t n = *capacity ? *capacity * 2 : 64;
                 Event *bigger = reallocarray(log->events, n, sizeof(*bigger));
@@ -88,11 +91,12 @@ static int read_data(EventLog *log, Reader *r, Event *event)
         uint32_t size;
 
         if (reader_le32(r, &size) < 0)
-                return fault(log, event->offset, "event %" PRIu32 ": the log ends in its data size", event->index);
+                return eventlog_fault(log, event->offset, "event %" PRIu32 ": the log ends in its data size",
+                                      event->index);
         if (reader_bytes(r, size, &event->data) < 0)
-                return fault(log, event->offset,
-                             "event %" PRIu32 ": its data is %" PRIu32 " bytes and %zu are left", event->index,
-                             size, reader_left(r));
+                return eventlog_fault(log, event->offset,
+                                      "event %" PRIu32 ": its data is %" PRIu32 " bytes and %zu are left",
+                                      event->index, size, reader_left(r));
         event->size = r->at - event->offset;
         return 0;
 }
@@ -104,12 +108,13 @@ static int read_fixed(EventLog *log, Reader *r, bool sha1, Event *event)
         event->index = (uint32_t)log->n_events;
         event->n_digests = 0;
         if (reader_le32(r, &event->pcr) < 0 || reader_le32(r, &event->type) < 0)
-                return fault(log, event->offset,
-                             "event %" PRIu32 ": %zu bytes are left and no record is that short", event->index,
-                             log->bytes.size - event->offset);
+                return eventlog_fault(log, event->offset,
+                                      "event %" PRIu32 ": %zu bytes are left and no record is that short",
+                                      event->index, log->bytes.size - event->offset);
         if (!sha1) return 0;
         if (reader_bytes(r, SHA1_SIZE, &event->digests) < 0)
-                return fault(log, event->offset, "event %" PRIu32 ": the log ends in its digest", event->index);
+                return eventlog_fault(log, event->offset, "event %" PRIu32 ": the log ends in its digest",
+                                      event->index);
         event->n_digests = 1;
         return 0;
 }
@@ -130,14 +135,17 @@ static int read_digest(EventLog *log, Reader *r, const Event *event, uint32_t pl
         size_t size;
 
         if (reader_le16(r, &alg) < 0)
-                return fault(log, event->offset, "event %" PRIu32 ": the log ends in its digests", event->index);
+                return eventlog_fault(log, event->offset, "event %" PRIu32 ": the log ends in its digests",
+                                      event->index);
         size = digest_size(log, alg);
         if (size == 0)
-                return fault(log, event->offset,
-                             "event %" PRIu32 ": digest %" PRIu32 " has algorithm 0x%04x, whose size nobody says",
-                             event->index, place, (unsigned)alg);
+                return eventlog_fault(log, event->offset,
+                                      "event %" PRIu32 ": digest %" PRIu32
+                                      " has algorithm 0x%04x, whose size nobody says",
+                                      event->index, place, (unsigned)alg);
         if (reader_skip(r, size) < 0)
-                return fault(log, event->offset, "event %" PRIu32 ": the log ends in its digests", event->index);
+                return eventlog_fault(log, event->offset, "event %" PRIu32 ": the log ends in its digests",
+                                      event->index);
         if (!is_of_spec_id(log, alg)) quirk(log, EVENTLOG_QUIRK_DIGEST_FOREIGN);
         else if (place >= log->n_sizes || log->sizes[place].alg != alg) quirk(log, EVENTLOG_QUIRK_DIGEST_ORDER);
         *ret_alg = alg;
@@ -151,11 +159,12 @@ static int read_digests(EventLog *log, Reader *r, Event *event)
         size_t start;
 
         if (reader_le32(r, &n) < 0)
-                return fault(log, event->offset, "event %" PRIu32 ": the log ends in its number of digests",
-                             event->index);
+                return eventlog_fault(log, event->offset,
+                                      "event %" PRIu32 ": the log ends in its number of digests", event->index);
         if (n > EVENTLOG_BANKS_MAX)
-                return fault(log, event->offset, "event %" PRIu32 ": %" PRIu32 " digests, at most %d are accepted",
-                             event->index, n, EVENTLOG_BANKS_MAX);
+                return eventlog_fault(log, event->offset,
+                                      "event %" PRIu32 ": %" PRIu32 " digests, at most %d are accepted",
+                                      event->index, n, EVENTLOG_BANKS_MAX);
         start = r->at;
         for (uint32_t i = 0; i < n; i++) {
                 int result = read_digest(log, r, event, i, &algs[i]);
@@ -163,9 +172,9 @@ static int read_digests(EventLog *log, Reader *r, Event *event)
                 if (result < 0) return result;
                 for (uint32_t j = 0; j < i; j++)
                         if (algs[j] == algs[i])
-                                return fault(log, event->offset,
-                                             "event %" PRIu32 ": two digests of algorithm 0x%04x", event->index,
-                                             (unsigned)algs[i]);
+                                return eventlog_fault(log, event->offset,
+                                                      "event %" PRIu32 ": two digests of algorithm 0x%04x",
+                                                      event->index, (unsigned)algs[i]);
         }
         event->digests = BYTES(r->data + start, r->at - start);
         event->n_digests = n;
@@ -184,15 +193,17 @@ static int read_agile_record(EventLog *log, Reader *r, Event *event)
         return read_data(log, r, event);
 }
 
-/* Oddities of one event that are not its format's. */
-static void check_event(EventLog *log, const Event *event)
+void eventlog_check_event(EventLog *log, const Event *event)
 {
-        if (event->pcr == UINT32_MAX && event->type == EV_NO_ACTION) quirk(log, EVENTLOG_QUIRK_INDEX_ALL_ONES);
+        if (event->pcr == UINT32_MAX && log->json) { /* an NV index, which is no PCR */
+        } else if (event->pcr == UINT32_MAX && event->type == EV_NO_ACTION)
+                quirk(log, EVENTLOG_QUIRK_INDEX_ALL_ONES);
         else if (event->pcr >= EVENTLOG_PCRS)
-                (void)fault(log, event->offset, "event %" PRIu32 ": PCR index 0x%" PRIx32 ", there are only %d",
-                            event->index, event->pcr, EVENTLOG_PCRS);
+                (void)eventlog_fault(log, event->offset,
+                                     "event %" PRIu32 ": PCR index 0x%" PRIx32 ", there are only %d", event->index,
+                                     event->pcr, EVENTLOG_PCRS);
         if (!eventlog_type_name(event->type)) quirk(log, EVENTLOG_QUIRK_UNKNOWN_TYPE);
-        if (event->type != EV_NO_ACTION || event->index == 0) return;
+        if (event->type != EV_NO_ACTION || eventlog_is_spec_id(event)) return;
         for (uint32_t i = 0; i < event->n_digests; i++) {
                 uint16_t alg;
                 Bytes digest;
@@ -235,8 +246,8 @@ static int read_events(EventLog *log, Reader *r, size_t *capacity)
                         quirk(log, EVENTLOG_QUIRK_END_MARK);
                         break;
                 }
-                check_event(log, &event);
-                result = add_event(log, capacity, &event);
+                eventlog_check_event(log, &event);
+                result = eventlog_add_event(log, capacity, &event);
                 if (result < 0) return result;
                 log->read = r->at;
         }
@@ -247,10 +258,11 @@ static int read_events(EventLog *log, Reader *r, size_t *capacity)
 
 static int add_bank(EventLog *log, uint16_t alg, uint16_t size)
 {
-        if (is_of_spec_id(log, alg)) return fault(log, 0, "Spec ID: algorithm 0x%04x twice", (unsigned)alg);
+        if (is_of_spec_id(log, alg))
+                return eventlog_fault(log, 0, "Spec ID: algorithm 0x%04x twice", (unsigned)alg);
         if (size == 0 || size > FOREIGN_DIGEST_MAX || (hash_size(alg) != 0 && hash_size(alg) != size))
-                return fault(log, 0, "Spec ID: algorithm 0x%04x with a digest of %u bytes", (unsigned)alg,
-                             (unsigned)size);
+                return eventlog_fault(log, 0, "Spec ID: algorithm 0x%04x with a digest of %u bytes", (unsigned)alg,
+                                      (unsigned)size);
         log->sizes[log->n_sizes].alg = alg;
         log->sizes[log->n_sizes++].size = size;
         if (hash_size(alg) != 0) log->banks[log->n_banks++] = (HashAlg)alg;
@@ -265,22 +277,23 @@ static void check_vendor_info(EventLog *log, Reader *r)
         else if (size > 0) quirk(log, EVENTLOG_QUIRK_VENDOR_INFO);
 }
 
-/* TCG_EfiSpecIDEvent, PFP 10.4.5.1, behind its signature. */
-static int read_spec_id(EventLog *log, Reader *r)
+/* TCG_EfiSpecIDEvent, PFP 10.4.5.1. */
+int eventlog_read_spec_id(EventLog *log, Reader *r)
 {
         uint32_t n;
 
+        if (reader_skip(r, sizeof(spec_id_03)) < 0) return eventlog_fault(log, 0, "Spec ID: too short");
         /* platformClass, specVersionMinor, specVersionMajor, specErrata, uintnSize */
-        if (reader_skip(r, 8) < 0 || reader_le32(r, &n) < 0) return fault(log, 0, "Spec ID: too short");
+        if (reader_skip(r, 8) < 0 || reader_le32(r, &n) < 0) return eventlog_fault(log, 0, "Spec ID: too short");
         if (n == 0 || n > EVENTLOG_BANKS_MAX)
-                return fault(log, 0, "Spec ID: %" PRIu32 " algorithms, 1 to %d are accepted", n,
-                             EVENTLOG_BANKS_MAX);
+                return eventlog_fault(log, 0, "Spec ID: %" PRIu32 " algorithms, 1 to %d are accepted", n,
+                                      EVENTLOG_BANKS_MAX);
         for (uint32_t i = 0; i < n; i++) {
                 uint16_t alg, size;
                 int result;
 
                 if (reader_le16(r, &alg) < 0 || reader_le16(r, &size) < 0)
-                        return fault(log, 0, "Spec ID: ends in its algorithms");
+                        return eventlog_fault(log, 0, "Spec ID: ends in its algorithms");
                 result = add_bank(log, alg, size);
                 if (result < 0) return result;
         }
@@ -303,10 +316,11 @@ static int read_first(EventLog *log, Reader *r, Event *event)
         result = read_sha1_record(log, r, event);
         if (result < 0) return result;
         data = READER_INIT(event->data);
-        if (eventlog_is_spec_id(event) && reader_skip(&data, sizeof(spec_id_03)) == 0) {
+        if (eventlog_is_spec_id(event)) {
                 log->format = event->pcr == 0 ? EVENTLOG_FORMAT_AGILE : EVENTLOG_FORMAT_CCEL;
                 if (!all_equal(event->digests, 0)) quirk(log, EVENTLOG_QUIRK_SPEC_ID_DIGEST);
-                return read_spec_id(log, &data);
+                log->has_spec_id = true;
+                return eventlog_read_spec_id(log, &data);
         }
         log->format = EVENTLOG_FORMAT_SHA1;
         log->sizes[0].alg = HASH_SHA1;
@@ -316,22 +330,7 @@ static int read_first(EventLog *log, Reader *r, Event *event)
         return 0;
 }
 
-/* The start value of a PCR cannot change once it was extended, so such an event says nothing. */
-static void check_locality(EventLog *log)
-{
-        bool extended = false;
-
-        for (size_t i = 0; i < log->n_events; i++) {
-                const Event *event = &log->events[i];
-                uint8_t locality;
-
-                if (extended && eventlog_startup_locality(event, &locality))
-                        quirk(log, EVENTLOG_QUIRK_LATE_LOCALITY);
-                if (event->pcr == 0 && eventlog_event_extends(event)) extended = true;
-        }
-}
-
-static int read_log(EventLog *log)
+static int read_binary(EventLog *log)
 {
         Reader r = READER_INIT(log->bytes);
         size_t capacity = 0;
@@ -340,14 +339,25 @@ static int read_log(EventLog *log)
 
         result = read_first(log, &r, &first);
         if (result < 0) return result;
-        check_event(log, &first);
+        eventlog_check_event(log, &first);
         if (log->faulty) return -EBADMSG;
-        result = add_event(log, &capacity, &first);
+        result = eventlog_add_event(log, &capacity, &first);
         if (result < 0) return result;
         log->read = r.at;
         result = read_events(log, &r, &capacity);
-        check_locality(log);
         return result == -EBADMSG ? 0 : result;
+}
+
+/* Of a JSON text in which no record could be read, nothing is to be shown. */
+static int read_log(EventLog *log)
+{
+        int r;
+
+        if (!cel_recognise(log->bytes)) r = read_binary(log);
+        else r = cel_read(log);
+        if (r == -EBADMSG && log->json && log->n_events > 0) r = 0;
+        if (r == 0) eventlog_note_quirks(log);
+        return r;
 }
 
 int eventlog_parse(Bytes bytes, EventLog **ret)
@@ -356,7 +366,7 @@ int eventlog_parse(Bytes bytes, EventLog **ret)
         int r;
 
         if (bytes.size == 0) return error_set(-EBADMSG, "offset 0: empty, expected an event log");
-        if (bytes.size > EVENTLOG_SIZE_MAX)
+        if (bytes.size > (cel_recognise(bytes) ? EVENTLOG_JSON_SIZE_MAX : EVENTLOG_SIZE_MAX))
                 return error_set(-EFBIG, "%zu bytes, an event log of at most %d is accepted", bytes.size,
                                  EVENTLOG_SIZE_MAX);
         log = calloc(1, sizeof(*log));
@@ -375,5 +385,6 @@ void eventlog_free(EventLog *log)
 {
         if (!log) return;
         free(log->events);
+        free(log->owned);
         free(log);
 }

@@ -209,7 +209,10 @@ const PeSection *pe_section(const PeImage *pe, const char *name)
 
 Bytes pe_section_content(const PeSection *section)
 {
-        return BYTES(section->raw.data, MIN(section->raw.size, (size_t)section->virtual_size));
+        Bytes content = section->raw;
+
+        if (content.size > section->virtual_size) content.size = section->virtual_size;
+        return content;
 }
 
 /* ---- hashes --------------------------------------------------------------------------------------------- */
@@ -217,9 +220,11 @@ Bytes pe_section_content(const PeSection *section)
 int pe_section_hash(const PeSection *section, HashAlg alg, uint8_t *ret)
 {
         static const uint8_t zeros[ZEROS];
-        Bytes parts[1 + PE_SECTIONS_MAX] = { pe_section_content(section) };
-        size_t missing = section->virtual_size - parts[0].size, n = 1;
+        Bytes parts[1 + PE_SECTIONS_MAX];
+        size_t missing, n = 0;
 
+        parts[n++] = pe_section_content(section);
+        missing = section->virtual_size - parts[0].size;
         if (missing > (ARRAY_SIZE(parts) - 1) * ZEROS)
                 return error_set(-EBADMSG, "PE image: section %s is %zu bytes larger than its data", section->name,
                                  missing);

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NONE = -1 };
+enum { NONE = -1, AUTHORITY_MAX = 64 * 1024 };
 
 static const uint8_t security_guid[16] = { 0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45,
                                            0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f };
@@ -163,7 +163,7 @@ static bool others_follow(const Prediction *p, size_t image)
 
 static int put_authority(Prediction *p, size_t slot, const Signature *s)
 {
-        cleanup_writer Writer w = WRITER_INIT(64 * 1024);
+        cleanup_writer Writer w = WRITER_INIT(AUTHORITY_MAX);
         char text[PREDICTION_TEXT_SIZE];
         Bytes data = { 0 };
         Text t;

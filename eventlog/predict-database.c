@@ -18,6 +18,7 @@
 
 enum {
         DATABASE_MAX = 1024 * 1024,
+        APPENDED_MAX = 2 * DATABASE_MAX,
         ATTRIBUTES_SIZE = 4,
         TIME_SIZE = 16,
         WIN_CERTIFICATE_GUID = 0x0ef1,
@@ -149,7 +150,7 @@ static int put_database(Prediction *p, size_t i, const Variable *v, Bytes value)
 /* Today's value with what is added, in memory that the prediction keeps. */
 static int appended(Prediction *p, Bytes old, Bytes more, Bytes *ret)
 {
-        Writer w = WRITER_INIT(2 * DATABASE_MAX);
+        Writer w = WRITER_INIT(APPENDED_MAX);
         uint8_t *data;
         size_t size;
         int r;

@@ -8,6 +8,7 @@
 #include "eventlog/pe.h"
 #include "eventlog/predict.h"
 #include "eventlog/proof.h"
+#include "eventlog/text.h"
 
 enum {
         PCR_FIRMWARE_IMAGES = 2,
@@ -112,13 +113,6 @@ bool event_image_path(const Event *event, char *ret, size_t size);
 bool event_is_stub_payload(const Event *event);
 /* An application or driver that was loaded: PCR 4, or 2 for option ROMs. */
 bool slot_is_image(const Slot *slot);
-
-/* ---- texts ------------------------------------------------------------------------------------------------ */
-
-/* UTF-8 up to a NUL as UTF-16LE with a NUL, appended. */
-_must_check_ int put_utf16(Writer *w, Bytes text);
-/* UTF-16LE up to a NUL as UTF-8, appended without a NUL. */
-_must_check_ int put_utf8(Writer *w, Bytes utf16);
 
 /* ---- parts of prediction_image() and prediction_finish() -----------------------------------------------------
  */

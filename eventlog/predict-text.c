@@ -5,7 +5,6 @@
 #include "eventlog/predict-internal.h"
 
 #include "base/error.h"
-#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,43 +12,11 @@
 #include <strings.h>
 
 enum {
-        LINE_MAX_ = 16384,
+        UTF16_MAX = 4 * 16384,
+        LINE_MAX_ = 16384, /* kernels take 4096; firmware settings and menus may hold more */
         /* A menu entry of GRUB is one command, with all that it holds. */
         STRING_MAX = 256 * 1024,
 };
-
-int put_utf16(Writer *w, Bytes text)
-{
-        Reader r = READER_INIT(text);
-
-        while (reader_left(&r) > 0) {
-                uint32_t c;
-
-                if (utf8_decode(&r, &c) < 0) return error_set(-EINVAL, "the command line is no UTF-8");
-                if (c >= 0x10000) {
-                        writer_le16(w, (uint16_t)(0xd800 | (c - 0x10000) >> 10));
-                        c = 0xdc00 | (c & 0x3ff);
-                }
-                writer_le16(w, (uint16_t)c);
-        }
-        writer_le16(w, 0);
-        return w->error;
-}
-
-int put_utf8(Writer *w, Bytes utf16)
-{
-        Reader r = READER_INIT(utf16);
-
-        while (reader_left(&r) > 1) {
-                uint8_t encoded[UTF8_SIZE_MAX];
-                uint32_t c;
-
-                if (utf16le_decode(&r, &c) < 0) return -EBADMSG;
-                if (c == 0) break;
-                writer_bytes(w, BYTES(encoded, utf8_encode(c, encoded)));
-        }
-        return w->error;
-}
 
 /* ---- GRUB's commands, PCR 8 --------------------------------------------------------------------------------- */
 
@@ -168,15 +135,15 @@ static int put_load_options(Prediction *p, size_t i, const char *was, const char
         };
 
         for (size_t k = 0; k < 2 * ARRAY_SIZE(forms); k++) {
-                cleanup_writer Writer old = WRITER_INIT(4 * LINE_MAX_), new = WRITER_INIT(4 * LINE_MAX_);
+                cleanup_writer Writer old = WRITER_INIT(UTF16_MAX), new = WRITER_INIT(UTF16_MAX);
                 const char *const *form = forms[k / 2];
                 char line[2 * LINE_MAX_];
                 int r;
 
                 (void)snprintf(line, sizeof(line), "%s%s%s", form[0], was, form[1]);
-                r = put_utf16(&old, BYTES(line, strlen(line)));
+                r = text_to_utf16(BYTES(line, strlen(line)), &old);
                 (void)snprintf(line, sizeof(line), "%s%s%s", form[0], now, form[1]);
-                if (r == 0) r = put_utf16(&new, BYTES(line, strlen(line)));
+                if (r == 0) r = text_to_utf16(BYTES(line, strlen(line)), &new);
                 if (r < 0) return r;
                 if (!slot_was_bytes(p, &p->slots[i], BYTES(old.data, old.size - 2 * (k % 2)))) continue;
                 *ret_done = true;
@@ -193,15 +160,15 @@ static int put_options(Prediction *p, size_t i, const char *now, char was[static
 {
         static const uint8_t nul[2];
         Slot *slot = &p->slots[i];
-        cleanup_writer Writer utf16 = WRITER_INIT(4 * LINE_MAX_), text = WRITER_INIT(LINE_MAX_ - 1);
+        cleanup_writer Writer utf16 = WRITER_INIT(UTF16_MAX), text = WRITER_INIT(LINE_MAX_ - 1);
         const Bytes cut[] = { slot->today->data, BYTES(nul, 1) };
         int r;
 
         if (!slot_was_bytes(p, slot, slot->today->data) && !slot_was_parts(p, slot, cut, 2)) return 0;
-        if (put_utf8(&text, slot->today->data) < 0) return 0;
+        if (text_from_utf16(slot->today->data, &text) < 0) return 0;
         memcpy(was, text.data, text.size);
         was[text.size] = '\0';
-        r = put_utf16(&utf16, BYTES(now, strlen(now)));
+        r = text_to_utf16(BYTES(now, strlen(now)), &utf16);
         if (r < 0) return r;
         *ret_done = true;
         return slot_put_parts(p, i, &BYTES(utf16.data, utf16.size), 1, "command line passed by the boot loader");

@@ -192,7 +192,7 @@ static bool options_text(Prediction *p, const Slot *slot, Writer *out)
         const Bytes cut[] = { slot->today->data, BYTES(nul, 1) };
 
         if (!slot_was_bytes(p, slot, slot->today->data) && !slot_was_parts(p, slot, cut, 2)) return false;
-        if (put_utf8(out, slot->today->data) < 0) return false;
+        if (text_from_utf16(slot->today->data, out) < 0) return false;
         writer_u8(out, 0);
         return out->error == 0;
 }
@@ -221,7 +221,7 @@ static int put_options(Prediction *p, size_t slot, const char *text, const char 
         Bytes b = { 0 };
         int r;
 
-        r = put_utf16(&utf16, BYTES(text, strlen(text)));
+        r = text_to_utf16(BYTES(text, strlen(text)), &utf16);
         if (r == 0) r = writer_finish(&utf16, &b);
         return r < 0 ? r : slot_put_parts(p, slot, &b, 1, what);
 }
@@ -253,7 +253,7 @@ static int predict_load_options(Prediction *p, const NewImage *image, const char
                 if (!slot_is_tagged(&p->slots[i], TAG_LOAD_OPTIONS)) continue;
                 if (image->has_was) {
                         r = section_text(&image->was, &was);
-                        if (r == 0) r = put_utf16(&utf16, BYTES(buffer, strlen((char *)buffer)));
+                        if (r == 0) r = text_to_utf16(BYTES(buffer, strlen((char *)buffer)), &utf16);
                         if (r < 0) return r;
                         if (!slot_was_bytes(p, &p->slots[i], BYTES(utf16.data, utf16.size)))
                                 return slot_unknown(p, i, "today's command line is not that of today's UKI");

@@ -69,16 +69,28 @@ static bool covers_data(uint32_t type)
                type == EV_S_CRTM_VERSION || type == EV_EFI_GPT_EVENT || type == EV_EFI_GPT_EVENT2;
 }
 
-static EventlogProof prove_variable(Prover *p, const Event *event)
+/* What an event turned out to be, and which part of its data the digest covers. */
+typedef struct Verdict {
+        EventlogProof proof;
+        Bytes covered;
+} Verdict;
+
+static Verdict verdict(EventlogProof proof, Bytes covered)
 {
+        return (Verdict){ .proof = proof, .covered = covered };
+}
+
+static Verdict prove_variable(Prover *p, const Event *event)
+{
+        const Bytes all = event->data;
         Variable v;
 
-        if (variable_parse(event->data, &v) < 0) return EVENTLOG_PROOF_CONTRADICTED;
-        if (prover_matches_bytes(p, event, v.value)) return EVENTLOG_PROOF_PARTIAL;
+        if (variable_parse(all, &v) < 0) return verdict(EVENTLOG_PROOF_CONTRADICTED, (Bytes){ 0 });
+        if (prover_matches_bytes(p, event, v.value)) return verdict(EVENTLOG_PROOF_PARTIAL, v.value);
         /* Old shims measured all of their event but its last byte, which is none of the variable's. */
-        if (v.trailing > 0 && prover_matches_bytes(p, event, BYTES(event->data.data, event->data.size - 1)))
-                return EVENTLOG_PROOF_PROVEN;
-        return EVENTLOG_PROOF_CONTRADICTED;
+        if (v.trailing > 0 && prover_matches_bytes(p, event, BYTES(all.data, all.size - 1)))
+                return verdict(EVENTLOG_PROOF_PROVEN, BYTES(all.data, all.size - 1));
+        return verdict(EVENTLOG_PROOF_CONTRADICTED, (Bytes){ 0 });
 }
 
 /* systemd-stub names a section of its image in UTF-16LE, and measures the name in ASCII with its NUL before the
@@ -96,7 +108,7 @@ static bool is_section_name(Prover *p, const Event *event)
         return prover_matches_bytes(p, event, BYTES(name, n));
 }
 
-static EventlogProof prove_ipl(Prover *p, const Event *event)
+static Verdict prove_ipl(Prover *p, const Event *event)
 {
         static const uint8_t nul[2];
         /* systemd-boot's event ends in one byte of the two of its NUL, and its digest covers both. */
@@ -104,31 +116,44 @@ static EventlogProof prove_ipl(Prover *p, const Event *event)
         Bytes string;
 
         if (prover_string(p, event, &string))
-                return string.size + 1 >= event->data.size ? EVENTLOG_PROOF_PROVEN : EVENTLOG_PROOF_PARTIAL;
+                return verdict(string.size + 1 >= event->data.size ? EVENTLOG_PROOF_PROVEN
+                                                                   : EVENTLOG_PROOF_PARTIAL,
+                               string);
         if (is_section_name(p, event) || prover_matches(p, event, whole, ARRAY_SIZE(whole)))
-                return EVENTLOG_PROOF_PROVEN;
-        return EVENTLOG_PROOF_UNKNOWABLE;
+                return verdict(EVENTLOG_PROOF_PROVEN, event->data);
+        return verdict(EVENTLOG_PROOF_UNKNOWABLE, (Bytes){ 0 });
 }
 
-static EventlogProof prove(Prover *p, const Event *event)
+static Verdict prove(Prover *p, const Event *event)
 {
         Bytes digest;
 
         if (!eventlog_event_extends(event) || eventlog_event_digest(p->log, event, p->bank, &digest) != 0)
-                return EVENTLOG_PROOF_NONE;
-        if (prover_matches_bytes(p, event, event->data)) return EVENTLOG_PROOF_PROVEN;
+                return verdict(EVENTLOG_PROOF_NONE, (Bytes){ 0 });
+        if (prover_matches_bytes(p, event, event->data)) return verdict(EVENTLOG_PROOF_PROVEN, event->data);
         if (is_variable(event->type)) return prove_variable(p, event);
         if (event->type == EV_IPL) return prove_ipl(p, event);
-        return covers_data(event->type) ? EVENTLOG_PROOF_CONTRADICTED : EVENTLOG_PROOF_UNKNOWABLE;
+        return verdict(covers_data(event->type) ? EVENTLOG_PROOF_CONTRADICTED : EVENTLOG_PROOF_UNKNOWABLE,
+                       (Bytes){ 0 });
 }
 
 int eventlog_event_proof(const EventLog *log, const Event *event, Hasher *hasher, HashAlg bank, EventlogProof *ret)
 {
         Prover p = { .log = log, .bank = bank, .hasher = hasher };
-        const EventlogProof proof = prove(&p, event);
+        const Verdict v = prove(&p, event);
 
         if (p.error < 0) return p.error;
-        *ret = proof;
+        *ret = v.proof;
+        return 0;
+}
+
+int eventlog_event_covered(const EventLog *log, const Event *event, Hasher *hasher, HashAlg bank, Bytes *ret)
+{
+        Prover p = { .log = log, .bank = bank, .hasher = hasher };
+        const Verdict v = prove(&p, event);
+
+        if (p.error < 0) return p.error;
+        *ret = v.covered;
         return 0;
 }
 

@@ -2,8 +2,10 @@
 
 #include "eventlog/text.h"
 
+#include "base/error.h"
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -136,4 +138,37 @@ bool text_looks_utf16(Bytes b)
         while (reader_left(&r) > 1)
                 if (utf16le_decode(&r, &c) < 0 || c != 0) return false;
         return n > 0;
+}
+
+int text_to_utf16(Bytes text, Writer *out)
+{
+        Reader r = READER_INIT(text);
+
+        while (reader_left(&r) > 0) {
+                uint32_t c;
+
+                if (utf8_decode(&r, &c) < 0) return error_set(-EBADMSG, "the text is no UTF-8");
+                if (c >= 0x10000) {
+                        writer_le16(out, (uint16_t)(0xd800 | (c - 0x10000) >> 10));
+                        c = 0xdc00 | (c & 0x3ff);
+                }
+                writer_le16(out, (uint16_t)c);
+        }
+        writer_le16(out, 0);
+        return out->error;
+}
+
+int text_from_utf16(Bytes utf16, Writer *out)
+{
+        Reader r = READER_INIT(utf16);
+
+        while (reader_left(&r) > 1) {
+                uint8_t encoded[UTF8_SIZE_MAX];
+                uint32_t c;
+
+                if (utf16le_decode(&r, &c) < 0) return -EBADMSG;
+                if (c == 0) break;
+                writer_bytes(out, BYTES(encoded, utf8_encode(c, encoded)));
+        }
+        return out->error;
 }

@@ -5,6 +5,7 @@
  * text_utf8() or text_utf16(), which escape what is not printable. What does not fit is cut, with "...". */
 
 #include "base/reader.h"
+#include "base/writer.h"
 
 typedef struct Text {
         char *buffer; /* always ends in a NUL */
@@ -28,3 +29,8 @@ void text_guid(Text *t, Bytes guid);
  * space, and NULs only at the end. */
 bool text_looks_utf8(Bytes b);
 bool text_looks_utf16(Bytes b);
+
+/* UTF-8 as UTF-16LE with a NUL, appended. -EBADMSG for what is no UTF-8. */
+_must_check_ int text_to_utf16(Bytes text, Writer *out);
+/* UTF-16LE up to its NUL or end as UTF-8, appended without a NUL. -EBADMSG for half a pair. */
+_must_check_ int text_from_utf16(Bytes utf16, Writer *out);

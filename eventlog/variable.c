@@ -195,11 +195,13 @@ void authority_describe(const Variable *v, Text *t)
         const Bytes value = v->value;
 
         text_utf16(t, v->name);
-        if (value.size > GUID_SIZE && value.data[GUID_SIZE] == DER_SEQUENCE && value.size != HASH_ENTRY &&
-            value.data[0] != DER_SEQUENCE) {
+        if (text_looks_utf8(value)) {
+                describe_value(value, t);
+        } else if (value.size > GUID_SIZE && value.data[GUID_SIZE] == DER_SEQUENCE && value.size != HASH_ENTRY &&
+                   value.data[0] != DER_SEQUENCE) {
                 text_put(t, ": ");
                 certificate_describe(BYTES(value.data + GUID_SIZE, value.size - GUID_SIZE), t);
-        } else if (value.size > 1 && value.data[0] == DER_SEQUENCE && !text_looks_utf8(value)) {
+        } else if (value.size > 1 && value.data[0] == DER_SEQUENCE) {
                 text_put(t, ": ");
                 certificate_describe(value, t);
         } else if (value.size == HASH_ENTRY && variable_is(v, "db")) {
