@@ -29,16 +29,21 @@ enum {
         DIGEST_MAX = 128,
 };
 
+static bool is_of(uint8_t c, const char *set)
+{
+        return c != 0 && strchr(set, c);
+}
+
 bool cel_recognise(Bytes bytes)
 {
-        return bytes.size > 0 && memchr("[{\x1e", bytes.data[0], 3);
+        return bytes.size > 0 && is_of(bytes.data[0], "[{\x1e");
 }
 
 /* ---- cutting the text into records ------------------------------------------------------------------------- */
 
 static void skip_space(Reader *r)
 {
-        while (r->at < r->size && memchr(" \t\r\n\x1e", r->data[r->at], 5)) r->at++;
+        while (r->at < r->size && is_of(r->data[r->at], " \t\r\n\x1e")) r->at++;
 }
 
 static bool take(Reader *r, char c)
@@ -70,16 +75,16 @@ static int skip_value(Reader *r, size_t tokens_max)
         while (r->at < r->size) {
                 const uint8_t c = r->data[r->at];
 
-                if (depth == 0 && tokens > 0 && memchr(",]}", c, 3)) return 0;
+                if (depth == 0 && tokens > 0 && is_of(c, ",]}")) return 0;
                 r->at++;
-                if (memchr("{}[],:", c, 6) && ++tokens > tokens_max) return -E2BIG;
+                if (is_of(c, "{}[],:") && ++tokens > tokens_max) return -E2BIG;
                 if (c == '"' && skip_string(r) < 0) return -EBADMSG;
                 if (c == '{' || c == '[') depth++;
                 if ((c == '}' || c == ']') && depth-- == 0) return -EBADMSG;
                 if (depth == 0) {
-                        if (memchr("}]\"", c, 3)) return 0;
+                        if (is_of(c, "}]\"")) return 0;
                         tokens++;
-                        if (r->at < r->size && memchr(",]} \t\r\n", r->data[r->at], 7)) return 0;
+                        if (r->at < r->size && is_of(r->data[r->at], ",]} \t\r\n")) return 0;
                 }
         }
         return -EBADMSG;

@@ -229,8 +229,10 @@ int pe_section_hash(const PeSection *section, HashAlg alg, uint8_t *ret)
                 return error_set(-EBADMSG, "PE image: section %s is %zu bytes larger than its data", section->name,
                                  missing);
         for (; missing > 0; n++) {
-                parts[n] = BYTES(zeros, MIN(missing, (size_t)ZEROS));
-                missing -= parts[n].size;
+                const size_t some = missing < ZEROS ? missing : ZEROS;
+
+                parts[n] = BYTES(zeros, some);
+                missing -= some;
         }
         return hash_parts(alg, parts, n, ret);
 }

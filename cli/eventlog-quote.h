@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A quote as the values to compare a log with. */
+
+#include "cli/eventlog.h"
+
+enum { QUOTE_E_NO = 1 }; /* the quote is genuine, and says no; the detail says how */
+
+typedef struct QuoteFiles {
+        const char *quote, *signature, *ak; /* paths */
+        const char *nonce;                  /* 64 hex digits */
+} QuoteFiles;
+
+/* The quote is genuine and its digest is that of the file's values: *wanted becomes the quoted PCRs, where it is
+ * 0, and only the quoted bank is left in *pcrs. QUOTE_E_NO, -errno. */
+_must_check_ int quote_check_values(const QuoteFiles *q, PcrFile *pcrs, uint32_t *wanted);
+/* The same with the values that the log leads to: then they are what the TPM held, and become *ret. */
+_must_check_ int quote_check_log(const QuoteFiles *q, const EventLog *log, PcrFile *ret, uint32_t *wanted);
