@@ -30,6 +30,8 @@ const char *log_format_name(EventlogFormat format);
 /* A hasher of the strongest bank of the log that can be computed: the last known one of a usual Spec ID is, but
  * not of every one. -EOPNOTSUPP where there is none. */
 _must_check_ int log_choose_bank(const EventLog *log, Hasher **ret, HashAlg *ret_bank);
+/* The last bank of a that b has, too. -EOPNOTSUPP. */
+_must_check_ int log_common_bank(const EventLog *a, const EventLog *b, HashAlg *ret);
 /* "0-7,9" as a mask; -EINVAL with a detail. */
 _must_check_ int pcr_list_parse(const char *text, uint32_t *ret);
 /* The PCRs whose value the replay gives. */
