@@ -22,7 +22,7 @@ extern const Verb verb_cluster_node_list, verb_cluster_node_show, verb_cluster_n
 extern const Verb verb_cluster_enrolment_new, verb_cluster_enrolment_list, verb_cluster_enrolment_remove;
 extern const Verb verb_cluster_recovery_get, verb_cluster_recovery_open;
 extern const Verb verb_enroll, verb_eventlog_diff, verb_eventlog_export, verb_eventlog_predict,
-        verb_eventlog_replay, verb_eventlog_show, verb_eventlog_verify, verb_status;
+        verb_eventlog_replay, verb_eventlog_report, verb_eventlog_show, verb_eventlog_verify, verb_status;
 
 /* One a line, in the order that --help shows them. */
 /* clang-format off */
@@ -49,6 +49,7 @@ static const Verb *const verbs[] = {
         &verb_eventlog_verify,
         &verb_eventlog_diff,
         &verb_eventlog_predict,
+        &verb_eventlog_report,
         &verb_eventlog_export,
 };
 /* clang-format on */

@@ -258,8 +258,8 @@ static bool has_bank(const EventLog *log, HashAlg bank)
 int eventlog_diff(const EventLog *a, const EventLog *b, HashAlg bank,
                   int (*visit)(const EventlogChange *change, void *context), void *context)
 {
-        cleanup_free const Event **of_a = calloc(a->n_events + 1, sizeof(*of_a)),
-                                 **of_b = calloc(b->n_events + 1, sizeof(*of_b));
+        cleanup_free const Event **of_a = calloc(a->n_events + 1, sizeof(const Event *)),
+                                 **of_b = calloc(b->n_events + 1, sizeof(const Event *));
         Diff d = { .a = { a, of_a, 0 }, .b = { b, of_b, 0 }, .bank = bank, .visit = visit, .context = context };
         int r = 0;
 
