@@ -15,6 +15,7 @@ void log_file_open(const char *path, LogFile *ret)
         LogFile f = { .path = path ? path : EVENTLOG_DEFAULT_PATH };
         size_t size;
 
+        crypto_skip_configuration();
         f.result = file_read(f.path, EVENTLOG_JSON_SIZE_MAX, &f.data, &size);
         if (f.result < 0) {
                 fprintf(stderr, "halfkey: %s\n", error_detail(f.result)); /* names the path itself */

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -102,4 +103,10 @@ int hash_bytes(HashAlg alg, Bytes b, uint8_t *ret)
 int hash_sha256(Bytes b, uint8_t ret[static SHA256_SIZE])
 {
         return hash_parts(HASH_SHA256, &b, 1, ret);
+}
+
+void crypto_skip_configuration(void)
+{
+        /* Where it fails the file is read after all. */
+        IGNORE_RESULT(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL));
 }

@@ -48,3 +48,8 @@ _must_check_ int hasher_digest(Hasher *h, const Bytes *parts, size_t n_parts, ui
 _must_check_ int hash_parts(HashAlg alg, const Bytes *parts, size_t n_parts, uint8_t *ret);
 _must_check_ int hash_bytes(HashAlg alg, Bytes b, uint8_t *ret);
 _must_check_ int hash_sha256(Bytes b, uint8_t ret[static SHA256_SIZE]);
+
+/* For a program that starts often and only hashes and reads certificates: OpenSSL's configuration file, which
+ * names engines and what TLS may do, is not read, which is a tenth of such a program's time. Before anything else
+ * here. */
+void crypto_skip_configuration(void);
