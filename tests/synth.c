@@ -199,9 +199,14 @@ static void put_initrd(Synth *s)
 
 void synth_boot(Synth *s, bool grub, const char *command_line)
 {
+        synth_locality(s, 3);
+        synth_boot_at_zero(s, grub, command_line);
+}
+
+void synth_boot_at_zero(Synth *s, bool grub, const char *command_line)
+{
         cleanup_writer Writer line = WRITER_INIT(PIECE_MAX);
 
-        synth_locality(s, 3);
         synth_data(s, 0, EV_S_CRTM_VERSION, BYTES("1\0.\0\0\0", 6));
         synth_variable(s, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, "SecureBoot", BYTES("\1", 1));
         synth_variable(s, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, "PK", BYTES("pk", 2));

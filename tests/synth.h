@@ -56,3 +56,5 @@ typedef struct SynthSection {
         Bytes content;
 } SynthSection;
 void synth_pe(Writer *w, const SynthSection *sections, size_t n, Bytes signatures);
+/* The same without a StartupLocality: what a TPM that was started at locality 0 can be made to show. */
+void synth_boot_at_zero(Synth *s, bool grub, const char *command_line);

@@ -116,6 +116,7 @@ static int random_some(Tpm *tpm, ESYS_TR session, uint8_t *to, size_t wanted, si
         TSS2_RC rc;
 
         rc = Esys_GetRandom(tpm->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ask, &answer);
+        if (tpm_session_refused(rc)) return tpm_session_unsalted();
         if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "GetRandom", rc);
         const size_t got = answer->size;
         if (got > 0 && got <= ask) memcpy(to, answer->buffer, got);

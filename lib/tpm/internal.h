@@ -100,6 +100,10 @@ typedef struct TpmSession {
  * those lack CONTINUESESSION the TPM ends it with the first command that works: tpm_session_used(). */
 _must_check_ int tpm_session_start(Tpm *tpm, ESYS_TR salt, TPM2_SE type, TPMA_SESSION attributes, TpmSession *ret);
 void tpm_session_used(Tpm *tpm, const TpmSession *session);
+/* The TPM says that the HMAC is wrong. Where no password is involved, that is because it could not open the salt:
+ * TPM_E_NAME. */
+bool tpm_session_refused(TSS2_RC rc);
+int tpm_session_unsalted(void);
 
 /* After a command whose answer or input was secret: wipes what ESYS and the stack below kept of it. */
 void tpm_wipe_answer(Tpm *tpm);

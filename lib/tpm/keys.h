@@ -64,5 +64,6 @@ _must_check_ int tpm_activate_credential(Tpm *tpm, const TpmObject *ak, const Tp
 enum { TPM_RANDOM_MAX = 1024 };
 
 /* size bytes (1..TPM_RANDOM_MAX) from the TPM, to be mixed with the kernel's, never used alone. With an srk the
- * answer is encrypted in a session salted to it; without (NULL) it crosses the bus in the clear. */
+ * answer is encrypted in a session salted to it; without (NULL) it crosses the bus in the clear. TPM_E_NAME where
+ * the TPM does not hold that SRK. */
 _must_check_ int tpm_random(Tpm *tpm, const TpmObject *srk, size_t size, Secret **ret);

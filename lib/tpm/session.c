@@ -30,6 +30,17 @@ int tpm_session_start(Tpm *tpm, ESYS_TR salt, TPM2_SE type, TPMA_SESSION attribu
         return 0;
 }
 
+bool tpm_session_refused(TSS2_RC rc)
+{
+        return tpm_rc_code(rc) == TPM2_RC_AUTH_FAIL || tpm_rc_code(rc) == TPM2_RC_BAD_AUTH;
+}
+
+int tpm_session_unsalted(void)
+{
+        return error_set(TPM_E_NAME, "the TPM could not open the session's salt: it does not hold the storage key "
+                                     "that is pinned");
+}
+
 void tpm_session_used(Tpm *tpm, const TpmSession *session)
 {
         bus_forget(&tpm->bus, session->handle);

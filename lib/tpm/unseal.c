@@ -86,6 +86,12 @@ static int load(TpmUnseal *u, ESYS_TR srk)
         if (r < 0) return error_prefix(r, "sealed blob");
         rc = Esys_Load(u->tpm->esys, srk, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private_area,
                        &public_area, &u->object);
+        if (rc == TSS2_ESYS_RC_MALFORMED_RESPONSE) {
+                u->tpm->broken = true;
+                return error_set(TPM_E_NAME,
+                                 "the TPM says that it loaded another object; whatever answers does not "
+                                 "hold the storage key that is pinned");
+        }
         if (rc != TSS2_RC_SUCCESS) return tpm_fail(u->tpm, "Load", rc);
         tpm_resource_note(u->tpm, u->object);
         u->object_handle = bus_last_loaded(&u->tpm->bus);
@@ -136,10 +142,7 @@ static int read_once(TpmUnseal *u, Secret **ret)
                                        &data);
         int r;
 
-        if (tpm_rc_code(rc) == TPM2_RC_AUTH_FAIL || tpm_rc_code(rc) == TPM2_RC_BAD_AUTH)
-                return error_set(TPM_E_NAME,
-                                 "the TPM could not open the session's salt: it does not hold the storage "
-                                 "key that is pinned");
+        if (tpm_session_refused(rc)) return tpm_session_unsalted();
         if (tpm_rc_code(rc) == TPM2_RC_POLICY_FAIL && u->params.approval && u->params.mask_after == 0)
                 return error_set(TPM_E_SIGNATURE, "the approval is not for this seal, but for another node, "
                                                   "generation or policy key");

@@ -16,9 +16,10 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 4096, HEADER = 10, TEST_SECONDS = 50 };
+enum { MESSAGE_MAX = RIG_MESSAGE_MAX, HEADER = 10, TEST_SECONDS = 50 };
 
 struct Rig {
         char dir[64];
@@ -35,6 +36,15 @@ struct Rig {
         uint32_t inject_code, inject_rc;
         unsigned inject_skip, inject_times;
         uint32_t bend_code;
+        bool fault_set, fault_done;
+        unsigned fault_skip;
+        RigFault fault;
+        uint32_t fault_rc;
+        RigHook *hook;
+        void *hook_userdata;
+        RigDelay *delay_us;
+        RigPassed passed[RIG_PASSED_MAX];
+        size_t n_passed;
 };
 
 static uint32_t be32(const uint8_t *p)
@@ -100,17 +110,79 @@ static void bend(Rig *rig, uint32_t code, uint8_t *response, size_t size)
         response[size - 1] ^= 1;
 }
 
+static void power_cut(Rig *rig);
+
+static bool fault_due(Rig *rig)
+{
+        if (!rig->fault_set || rig->fault_skip-- > 0) return false;
+        rig->fault_set = false;
+        rig->fault_done = true;
+        return true;
+}
+
+static size_t success_make(size_t size, uint8_t response[static MESSAGE_MAX])
+{
+        memset(response, 0xff, size);
+        error_make(0, response);
+        response[4] = (uint8_t)(size >> 8);
+        response[5] = (uint8_t)size;
+        return size;
+}
+
+static size_t faulty(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX])
+{
+        size_t size;
+
+        switch (rig->fault) {
+        case RIG_FAULT_CODE: return error_make(rig->fault_rc, response);
+        case RIG_FAULT_CUT_BEFORE: power_cut(rig); return error_make(0x100, response);
+        case RIG_FAULT_CUT_AFTER:
+                exchange(rig, command, response);
+                power_cut(rig);
+                return error_make(0x100, response);
+        case RIG_FAULT_EMPTY: exchange(rig, command, response); return success_make(HEADER, response);
+        case RIG_FAULT_GARBAGE: size = exchange(rig, command, response); return success_make(size, response);
+        case RIG_FAULT_BEND:
+        default: break;
+        }
+        size = exchange(rig, command, response);
+        response[size - 1] ^= 1;
+        return size;
+}
+
+static size_t answer(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX])
+{
+        const uint32_t code = be32(command.data + 6);
+        size_t size = rig->hook ? rig->hook(rig->hook_userdata, command, response) : 0;
+
+        if (size > 0) return size;
+        if (fault_due(rig)) return faulty(rig, command, response);
+        size = injected(rig, code) ? error_make(rig->inject_rc, response) : exchange(rig, command, response);
+        bend(rig, code, response, size);
+        return size;
+}
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+
+        CHECK(clock_gettime(CLOCK_MONOTONIC, &t) == 0);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 static size_t pass(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX])
 {
         const uint32_t code = be32(command.data + 6);
+        const uint64_t arrived = now_us();
         size_t size;
 
+        if (rig->delay_us) usleep(rig->delay_us(code));
         pthread_mutex_lock(&rig->lock);
         rig->commands++;
         writer_bytes(&rig->seen, command);
-        size = injected(rig, code) ? error_make(rig->inject_rc, response) : exchange(rig, command, response);
-        bend(rig, code, response, size);
+        size = answer(rig, command, response);
         writer_bytes(&rig->seen, BYTES(response, size));
+        if (rig->n_passed < RIG_PASSED_MAX) rig->passed[rig->n_passed++] = (RigPassed){ code, arrived, now_us() };
         pthread_mutex_unlock(&rig->lock);
         return size;
 }
@@ -233,6 +305,16 @@ static void live_set(const char *was, const char *is)
         CHECK(false); /* more rigs at once than there is room for */
 }
 
+/* A hook, which runs under it, asks the TPM too. */
+static void lock_init(pthread_mutex_t *lock)
+{
+        pthread_mutexattr_t attributes;
+
+        CHECK(pthread_mutexattr_init(&attributes) == 0);
+        CHECK(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE) == 0);
+        CHECK(pthread_mutex_init(lock, &attributes) == 0);
+}
+
 Rig *rig_new(void)
 {
         Rig *rig = calloc(1, sizeof(*rig));
@@ -249,7 +331,7 @@ Rig *rig_new(void)
         CHECK(system(state) == 0);
         swtpm_start(rig);
         device_make(rig);
-        CHECK(pthread_mutex_init(&rig->lock, NULL) == 0);
+        lock_init(&rig->lock);
         CHECK(pipe2(rig->stop, O_CLOEXEC) == 0);
         CHECK(pthread_create(&rig->thread, NULL, bridge, rig) == 0);
         return rig;
@@ -274,11 +356,16 @@ void rig_free(Rig *rig)
         alarm(0);
 }
 
+static void power_cut(Rig *rig)
+{
+        swtpm_stop(rig);
+        swtpm_start(rig);
+}
+
 void rig_power_cut(Rig *rig)
 {
         pthread_mutex_lock(&rig->lock);
-        swtpm_stop(rig);
-        swtpm_start(rig);
+        power_cut(rig);
         pthread_mutex_unlock(&rig->lock);
 }
 
@@ -320,11 +407,30 @@ bool rig_saw(Rig *rig, Bytes needle)
         return found;
 }
 
+static bool saw_so(Rig *rig, Bytes secret, uint8_t mask, bool backwards)
+{
+        for (size_t at = 0; at + RIG_PIECE <= secret.size; at++) {
+                uint8_t piece[RIG_PIECE];
+
+                for (size_t i = 0; i < RIG_PIECE; i++)
+                        piece[backwards ? RIG_PIECE - 1 - i : i] = secret.data[at + i] ^ mask;
+                if (rig_saw(rig, BYTES_ARRAY(piece))) return true;
+        }
+        return false;
+}
+
+bool rig_saw_piece(Rig *rig, Bytes secret)
+{
+        CHECK(secret.size >= RIG_PIECE);
+        return saw_so(rig, secret, 0, false) || saw_so(rig, secret, 0xff, false) || saw_so(rig, secret, 0, true);
+}
+
 void rig_forget(Rig *rig)
 {
         pthread_mutex_lock(&rig->lock);
         rig->seen.size = 0;
         rig->commands = 0;
+        rig->n_passed = 0;
         pthread_mutex_unlock(&rig->lock);
 }
 
@@ -345,111 +451,54 @@ void rig_bend(Rig *rig, uint32_t code)
         pthread_mutex_unlock(&rig->lock);
 }
 
-/* ---- asking the TPM ---- */
+void rig_fault(Rig *rig, unsigned skip, RigFault fault, uint32_t rc)
+{
+        pthread_mutex_lock(&rig->lock);
+        rig->fault_set = true;
+        rig->fault_done = false;
+        rig->fault_skip = skip;
+        rig->fault = fault;
+        rig->fault_rc = rc;
+        pthread_mutex_unlock(&rig->lock);
+}
 
-static size_t ask(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX])
+bool rig_fault_done(Rig *rig)
+{
+        pthread_mutex_lock(&rig->lock);
+        const bool done = rig->fault_done;
+        rig->fault_set = false;
+        pthread_mutex_unlock(&rig->lock);
+        return done;
+}
+
+void rig_hook(Rig *rig, RigHook *hook, void *userdata)
+{
+        pthread_mutex_lock(&rig->lock);
+        rig->hook = hook;
+        rig->hook_userdata = userdata;
+        pthread_mutex_unlock(&rig->lock);
+}
+
+void rig_latency(Rig *rig, RigDelay *delay_us)
+{
+        pthread_mutex_lock(&rig->lock);
+        rig->delay_us = delay_us;
+        pthread_mutex_unlock(&rig->lock);
+}
+
+size_t rig_passed(Rig *rig, RigPassed *ret, size_t max)
+{
+        pthread_mutex_lock(&rig->lock);
+        const size_t n = MIN(rig->n_passed, max);
+        memcpy(ret, rig->passed, n * sizeof(*ret));
+        pthread_mutex_unlock(&rig->lock);
+        return n;
+}
+
+size_t rig_exchange(Rig *rig, Bytes command, uint8_t *response)
 {
         pthread_mutex_lock(&rig->lock);
         const size_t size = exchange(rig, command, response);
         pthread_mutex_unlock(&rig->lock);
-        CHECK(size >= HEADER && be32(response + 6) == 0);
         return size;
-}
-
-/* TPM2_GetCapability(TPM_CAP_HANDLES) from this handle on; how many of its kind there are. */
-static size_t handles(Rig *rig, uint32_t first)
-{
-        uint8_t command[22], response[MESSAGE_MAX];
-        Writer w = WRITER_FIXED(command);
-
-        writer_be16(&w, 0x8001);
-        writer_be32(&w, sizeof(command));
-        writer_be32(&w, 0x17a);
-        writer_be32(&w, 1);
-        writer_be32(&w, first);
-        writer_be32(&w, 64);
-        CHECK(ask(rig, BYTES_ARRAY(command), response) >= HEADER + 9);
-        return be32(response + HEADER + 5);
-}
-
-size_t rig_loaded(Rig *rig)
-{
-        return handles(rig, 0x80000000) + handles(rig, 0x02000000);
-}
-
-void rig_extend(Rig *rig, unsigned pcr)
-{
-        uint8_t command[HEADER + 4 + 4 + 9 + 4 + 2 + 32] = { 0 }, response[MESSAGE_MAX];
-        Writer w = WRITER_FIXED(command);
-
-        writer_be16(&w, 0x8002);
-        writer_be32(&w, sizeof(command));
-        writer_be32(&w, 0x182);
-        writer_be32(&w, pcr);
-        writer_be32(&w, 9);
-        writer_be32(&w, 0x40000009); /* TPM_RS_PW */
-        writer_be16(&w, 0);
-        writer_u8(&w, 0);
-        writer_be16(&w, 0);
-        writer_be32(&w, 1);
-        writer_be16(&w, 0x000b);
-        ask(rig, BYTES_ARRAY(command), response);
-}
-
-/* ---- tools and files ---- */
-
-static _printf_(2, 0) int run(Rig *rig, const char *fmt, va_list args)
-{
-        char command[2048], wanted[1024];
-
-        vsnprintf(wanted, sizeof(wanted), fmt, args);
-        snprintf(command, sizeof(command),
-                 "cd %s && export TPM2TOOLS_TCTI=%s TSS2_LOG=all+NONE && { %s; } >out 2>&1", rig->dir, rig->tcti,
-                 wanted);
-        const int status = system(command);
-        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-int rig_try(Rig *rig, const char *fmt, ...)
-{
-        va_list args;
-
-        va_start(args, fmt);
-        const int r = run(rig, fmt, args);
-        va_end(args);
-        return r;
-}
-
-void rig_run(Rig *rig, const char *fmt, ...)
-{
-        va_list args;
-        char show[96];
-
-        va_start(args, fmt);
-        const int r = run(rig, fmt, args);
-        va_end(args);
-        if (r == 0) return;
-        snprintf(show, sizeof(show), "cat %s/out >&2", rig->dir);
-        IGNORE_RESULT(system(show));
-        fprintf(stderr, "failed: %s\n", fmt);
-        exit(1);
-}
-
-void rig_write(Rig *rig, const char *name, Bytes content)
-{
-        char path[128];
-
-        snprintf(path, sizeof(path), "%s/%s", rig->dir, name);
-        CHECK_OK(file_write_atomic(path, content, 0600));
-}
-
-Bytes rig_read(Rig *rig, const char *name)
-{
-        char path[128];
-        uint8_t *data;
-        size_t size;
-
-        snprintf(path, sizeof(path), "%s/%s", rig->dir, name);
-        CHECK_OK(file_read(path, 65536, &data, &size));
-        return BYTES(data, size);
 }

@@ -31,6 +31,9 @@ void rig_kill(Rig *rig);
  * in either direction. */
 size_t rig_commands(Rig *rig);
 bool rig_saw(Rig *rig, Bytes needle);
+/* The same for any RIG_PIECE bytes in a row of a secret, as they are, turned over or in reverse order. */
+enum { RIG_PIECE = 6 };
+bool rig_saw_piece(Rig *rig, Bytes secret);
 void rig_forget(Rig *rig);
 
 /* The next `times` commands with this code, after `skip` of them, are answered with rc and do not reach the TPM.
@@ -40,10 +43,45 @@ void rig_inject(Rig *rig, uint32_t code, unsigned skip, unsigned times, uint32_t
 /* The next answer to this command has its last bit turned over on the way. */
 void rig_bend(Rig *rig, uint32_t code);
 
+typedef enum RigFault {
+        RIG_FAULT_CODE,       /* an error in the TPM's place, which does not see the command */
+        RIG_FAULT_BEND,       /* the last bit of the answer turned over */
+        RIG_FAULT_EMPTY,      /* success, and nothing behind it */
+        RIG_FAULT_GARBAGE,    /* success, and 0xff in place of all that follows */
+        RIG_FAULT_CUT_BEFORE, /* the power goes before the TPM sees the command; answered as a TPM never started */
+        RIG_FAULT_CUT_AFTER,  /* the power goes after the TPM has done it */
+} RigFault;
+
+/* That happens to the command after the next `skip` ones, whichever it is, once. rc is RIG_FAULT_CODE's. */
+void rig_fault(Rig *rig, unsigned skip, RigFault fault, uint32_t rc);
+/* Whether it has happened. */
+bool rig_fault_done(Rig *rig);
+
+/* An active interposer: is given every command, and what it writes to response, of RIG_MESSAGE_MAX bytes, is the
+ * answer; 0 lets the command pass. It may use rig_exchange(). */
+enum { RIG_MESSAGE_MAX = 4096 };
+typedef size_t RigHook(void *userdata, Bytes command, uint8_t *response);
+void rig_hook(Rig *rig, RigHook *hook, void *userdata);
+/* One command past everything here: what the TPM answers, whatever it is. */
+size_t rig_exchange(Rig *rig, Bytes command, uint8_t *response);
+
+/* Latency by command: `delay_us` is asked how much longer this one takes than swtpm itself. */
+typedef unsigned RigDelay(uint32_t code);
+void rig_latency(Rig *rig, RigDelay *delay_us);
+
+/* What passed since the last rig_forget(), in microseconds of the monotonic clock. */
+typedef struct RigPassed {
+        uint32_t code;
+        uint64_t arrived, answered;
+} RigPassed;
+enum { RIG_PASSED_MAX = 1024 };
+size_t rig_passed(Rig *rig, RigPassed *ret, size_t max);
+
 /* Asks the TPM: sessions and transient objects that are loaded. */
 size_t rig_loaded(Rig *rig);
-/* Extends a PCR of the SHA-256 bank, as another program would. */
+/* Extends a PCR of the SHA-256 bank, as another program would: by zeros, or by this digest. */
 void rig_extend(Rig *rig, unsigned pcr);
+void rig_extend_by(Rig *rig, unsigned pcr, const uint8_t digest[static 32]);
 
 /* Runs a shell command in rig_dir() with TPM2TOOLS_TCTI set; it must succeed. `rig_try` gives its exit code. */
 void rig_run(Rig *rig, const char *fmt, ...) _printf_(2, 3);
