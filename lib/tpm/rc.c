@@ -70,16 +70,21 @@ static int fail_busy(Tpm *tpm, const char *what)
                          tpm->bus.busy_ms / 1000, code);
 }
 
+/* TPM 2.0 Part 1, 19.8.5: one failed try is forgotten every interval of the TPM's own running time, and below the
+ * allowed number it is out of lockout. */
 static int fail_lockout(Tpm *tpm, const char *what)
 {
         TpmLockout l;
 
         if (tpm_lockout_read(tpm, &l) != 0)
                 return error_set(TPM_E_LOCKOUT, "TPM %s: the TPM is in dictionary-attack lockout", what);
-        return error_set(TPM_E_LOCKOUT,
-                         "TPM %s: the TPM is in dictionary-attack lockout, %u failed tries of %u; it forgets one "
-                         "every %u s",
-                         what, l.failed, l.allowed, l.interval);
+        const uint64_t seconds = (uint64_t)(l.failed >= l.allowed ? l.failed - l.allowed + 1 : 1) * l.interval;
+        return error_set(
+                TPM_E_LOCKOUT,
+                "TPM %s: the TPM is in dictionary-attack lockout, %u failed tries of %u; left switched on it "
+                "comes out of it by itself within %llu h %llu min",
+                what, l.failed, l.allowed, (unsigned long long)(seconds / 3600),
+                (unsigned long long)(seconds % 3600 + 59) / 60);
 }
 
 static int fail_tpm(Tpm *tpm, const char *what, TSS2_RC rc)
