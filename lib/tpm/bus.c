@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { DELAY_FIRST_MS = 1, DELAY_MAX_MS = 200, CODE_OFFSET = 6 };
+enum { DELAY_FIRST_MS = 1, DELAY_MAX_MS = 200, CODE_OFFSET = 6, FLUSH_TRIES = 3 };
 
 static uint32_t be32(const uint8_t *p)
 {
@@ -235,8 +235,11 @@ TSS2_RC bus_exchange(TpmBus *bus, uint32_t code, uint32_t handle, Bytes *ret)
 void bus_flush(TpmBus *bus, uint32_t handle)
 {
         Bytes nothing;
+        TSS2_RC rc = TPM2_RC_FAILURE;
 
-        if (bus_exchange(bus, TPM2_CC_FlushContext, handle, &nothing) != TSS2_RC_SUCCESS) bus_forget(bus, handle);
+        for (int i = 0; i < FLUSH_TRIES && rc != TSS2_RC_SUCCESS; i++)
+                rc = bus_exchange(bus, TPM2_CC_FlushContext, handle, &nothing);
+        if (rc != TSS2_RC_SUCCESS) bus_forget(bus, handle);
 }
 
 /* ---- the rest of a TCTI ---- */

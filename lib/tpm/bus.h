@@ -52,5 +52,5 @@ void bus_forget(TpmBus *bus, uint32_t handle);
 /* A command that has a handle and nothing else, without ESYS, so that it works whatever state ESYS is in. The
  * answer's parameters are in *ret until the next command. */
 TSS2_RC bus_exchange(TpmBus *bus, uint32_t code, uint32_t handle, Bytes *ret);
-/* TPM2_FlushContext. Errors change nothing: what cannot be flushed is forgotten. */
+/* TPM2_FlushContext, again where it fails; what cannot be flushed even so is forgotten. */
 void bus_flush(TpmBus *bus, uint32_t handle);

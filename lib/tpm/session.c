@@ -55,14 +55,17 @@ static __attribute__((noinline)) void wipe_stack(void)
         secret_wipe(below, sizeof(below));
 }
 
+/* The size that ESYS gives is the answer's own word for it: never more is wiped than was received. */
 void tpm_wipe_answer(Tpm *tpm)
 {
+        const size_t in_front = BUS_HEADER + 4; /* the size of the parameters, since there is a session */
+        const size_t received = tpm->bus.response_size > in_front ? tpm->bus.response_size - in_front : 0;
         TSS2_SYS_CONTEXT *sys = NULL;
         const uint8_t *parameters = NULL;
         size_t size = 0;
 
         if (Esys_GetSysContext(tpm->esys, &sys) == TSS2_RC_SUCCESS &&
             Tss2_Sys_GetRpBuffer(sys, &size, &parameters) == TSS2_RC_SUCCESS)
-                secret_wipe((void *)(uintptr_t)parameters, size);
+                secret_wipe((void *)(uintptr_t)parameters, MIN(size, received));
         wipe_stack();
 }

@@ -1,70 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* After a secret was used and freed, its bytes are nowhere in this process. The test itself knows them only
- * turned over. */
+/* After a secret was used and freed, its bytes are nowhere in this process. */
 
 #include "check.h"
 #include "tpm/internal.h"
+#include "tpm/memory.h"
 #include "tpm/scene.h"
-
-enum { PIECE = 16 };
-
-typedef struct Hidden {
-        uint8_t bytes[PIECE]; /* each turned over */
-} Hidden;
-
-static Hidden hide(const Secret *s)
-{
-        Hidden h;
-
-        for (size_t i = 0; i < PIECE; i++) h.bytes[i] = (uint8_t)(0xff - s->data[i]);
-        return h;
-}
-
-static bool here(const uint8_t *p, const Hidden *h)
-{
-        for (size_t i = 0; i < PIECE; i++)
-                if (p[i] + h->bytes[i] != 0xff) return false;
-        return true;
-}
-
-/* Copies are avoided by looking at memory in place. */
-static size_t count_in(const uint8_t *from, const uint8_t *to, const Hidden *h, const char *line)
-{
-        size_t n = 0;
-
-        for (const uint8_t *p = from; p + PIECE <= to; p++)
-                if (here(p, h)) {
-                        fprintf(stderr, "  at %p in %s", (const void *)p, line);
-                        n++;
-                }
-        return n;
-}
-
-static size_t count_everywhere(const Hidden *h)
-{
-        FILE *maps = fopen("/proc/self/maps", "re");
-        char line[512], mode[5];
-        unsigned long from, to;
-        size_t n = 0;
-
-        CHECK(maps);
-        while (fgets(line, sizeof(line), maps)) {
-                CHECK(sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3);
-                if (strncmp(mode, "rw", 2) != 0 || strstr(line, "[vv")) continue;
-                n += count_in((const uint8_t *)from, (const uint8_t *)to, h, line);
-        }
-        fclose(maps);
-        return n;
-}
 
 static void test_search_finds_a_secret(void)
 {
         cleanup_secret Secret *s = NULL;
 
         CHECK_OK(secret_new_random(32, &s));
-        const Hidden h = hide(s);
-        CHECK(count_everywhere(&h) == 1);
+        const Hidden h = hide(secret_bytes(s));
+        CHECK(memory_count(&h) == 1);
 }
 
 static void test_sealing_and_unsealing(void)
@@ -75,13 +24,13 @@ static void test_sealing_and_unsealing(void)
         scene_init(&s);
         const Policy policy = policy_pcr_now(s.tpm, HASH_SHA256, SCENE_MASK);
         scene_seal(&s, &policy);
-        const Hidden h = hide(s.half);
+        const Hidden h = hide(secret_bytes(s.half));
         secret_free(TAKE_PTR(s.half));
-        CHECK(count_everywhere(&h) == 0);
+        CHECK(memory_count(&h) == 0);
         CHECK_OK(tpm_unseal(s.tpm, &s.params, &got));
-        CHECK(count_everywhere(&h) == 1);
+        CHECK(memory_count(&h) == 1);
         secret_free(TAKE_PTR(got));
-        CHECK(count_everywhere(&h) == 0);
+        CHECK(memory_count(&h) == 0);
 }
 
 /* ESYS is stuck then, and has a copy. */
@@ -99,10 +48,10 @@ static void test_sealing_that_fails(void)
                 if (faults[i]) rig_inject(s.rig, TPM2_CC_Create, 0, 1, faults[i]);
                 else rig_bend(s.rig, TPM2_CC_Create);
                 CHECK_OK(secret_new_random(32, &half));
-                const Hidden h = hide(half);
+                const Hidden h = hide(secret_bytes(half));
                 CHECK(tpm_seal(s.tpm, &s.srk, BYTES_ARRAY(policy), half, &sealed) != 0);
                 secret_free(half);
-                CHECK(count_everywhere(&h) == 0);
+                CHECK(memory_count(&h) == 0);
         }
 }
 
@@ -113,8 +62,8 @@ static void test_random_bytes(void)
 
         scene_init(&s);
         CHECK_OK(tpm_random(s.tpm, &s.srk, 32, &got));
-        const Hidden h = hide(got);
-        CHECK(count_everywhere(&h) == 1);
+        const Hidden h = hide(secret_bytes(got));
+        CHECK(memory_count(&h) == 1);
 }
 
 int main(void)
