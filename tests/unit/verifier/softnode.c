@@ -289,6 +289,7 @@ static void fill_evidence(const SoftNode *n, AttestPurpose purpose, const uint8_
                 PROTO_SET_TEXT(e->phase_words[i].word, phases[i]);
         }
         e->phase_words_count = (pb_size_t)words;
+        if (n->bend_evidence) n->bend_evidence(e);
 }
 
 static void fill_volume(const SoftNode *n, bool commit, halfkey_v1_Volume *v)
@@ -418,6 +419,7 @@ static void fill_hello(const SoftNode *n, const uint8_t *secret, halfkey_v1_Regi
         CHECK_OK(PROTO_SET(h->srk_public, BYTES(n->srk.encoded, n->srk.encoded_size)));
         PROTO_SET_TEXT(h->hostname, "soft");
         PROTO_SET_TEXT(h->serial, "SN1");
+        if (n->bend_hello) n->bend_hello(h);
 }
 
 static void fill_certify(const SoftNode *n, const uint8_t *exporter, halfkey_v1_RegisterProof *p)
@@ -455,6 +457,7 @@ static void prove(SoftNode *n, Dialogue *d, const halfkey_v1_RegisterChallenge *
         in.step.proof.has_evidence = true;
         fill_evidence(n, ATTEST_PURPOSE_REGISTER, d->exporter, &in.step.proof.evidence);
         fill_certify(n, d->exporter, &in.step.proof);
+        if (n->bend_proof) n->bend_proof(&in.step.proof);
         CHECK_OK(say(d, halfkey_v1_RegisterRequest_fields, &in));
         read_register(d, ret, &out);
         if (ret->reason[0]) return;

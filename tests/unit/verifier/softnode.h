@@ -62,6 +62,9 @@ typedef struct SoftNode {
         unsigned bad_token;
         unsigned unseal_possible, command_line_changed;
         unsigned bad_answer;
+        void (*bend_hello)(halfkey_v1_RegisterHello *h);
+        void (*bend_proof)(halfkey_v1_RegisterProof *p);
+        void (*bend_evidence)(halfkey_v1_Evidence *e);
 } SoftNode;
 
 /* Keys made, good values everywhere, first boot. `log` is a view the caller keeps. */
