@@ -121,6 +121,59 @@ static void evidence_is_good_for_its_purpose_alone(void)
                      ATTEST_E_TYPE);
 }
 
+typedef struct Signed {
+        TpmSigned s;
+        AttestPurpose purpose;
+        bool certify; /* else a quote */
+} Signed;
+
+static Signed sign_for(const Node *n, AttestPurpose purpose, bool certify)
+{
+        Signed made = { .purpose = purpose, .certify = certify };
+        TpmExtra to_sign;
+
+        (void)extra_of(n, purpose, &to_sign);
+        if (certify) CHECK_OK(tpm_certify(n->tpm, &n->ak, &n->srk, &to_sign, &made.s));
+        else CHECK_OK(tpm_quote(n->tpm, &n->ak, &to_sign, HASH_SHA256, ATTEST_PCRS, &made.s));
+        return made;
+}
+
+static int check_as(const Node *n, const Signed *made, AttestPurpose purpose, bool certify)
+{
+        const Bytes attest = tpm_signed_attest(&made->s), signature = tpm_signed_signature(&made->s);
+        TpmExtra ignored;
+        const AttestExtra expected = extra_of(n, purpose, &ignored);
+        AttestQuote q;
+
+        if (certify)
+                return attest_certify_verify(attest, signature, &n->ak_public, &expected, &n->srk_public, NULL);
+        return attest_quote_authenticate(attest, signature, &n->ak_public, &expected, &q);
+}
+
+/* Everything that the AK signs, replayed for everything that is ever checked. */
+static void no_signed_structure_passes_for_another(void)
+{
+        _cleanup_(node_deinit) Node n;
+        unsigned accepted = 0;
+
+        node_init(&n);
+        for (int i = 0; i < 2 * ATTEST_PURPOSE_CERTIFY; i++) {
+                const Signed made = sign_for(&n, (AttestPurpose)(1 + i / 2), i % 2);
+
+                for (int k = 0; k < 2 * ATTEST_PURPOSE_CERTIFY; k++) {
+                        const AttestPurpose used = (AttestPurpose)(1 + k / 2);
+                        const bool certify = k % 2;
+
+                        CHECK_RESULT(check_as(&n, &made, used, certify), made.certify != certify ? ATTEST_E_TYPE
+                                                                         : made.purpose != used
+                                                                                 ? ATTEST_E_EXTRA_DATA
+                                                                                 : 0);
+                        accepted += i == k;
+                }
+        }
+        CHECK(accepted == 2 * ATTEST_PURPOSE_CERTIFY);
+}
+
 /* A boot later the counters have moved, both in the order that the verifier compares them. */
 static void a_power_cut_moves_the_counters(void)
 {
@@ -194,6 +247,7 @@ int main(void)
         RUN(the_nodes_keys_are_what_they_must_be);
         RUN(the_node_solves_the_challenge_for_its_own_ak_alone);
         RUN(evidence_is_good_for_its_purpose_alone);
+        RUN(no_signed_structure_passes_for_another);
         RUN(a_power_cut_moves_the_counters);
         RUN(an_approved_boot_opens_the_half_until_the_cap);
         return 0;

@@ -86,24 +86,28 @@ static void quotes_of_every_scheme_are_read(void)
         }
 }
 
-/* Every bit of structure and signature, of one EC and one RSA quote: never accepted, ret never written. */
+/* Every bit of structure and signature, of each scheme: never accepted, ret never written. */
 static void no_changed_bit_is_accepted(void)
 {
         static const struct {
                 unsigned bits;
                 uint16_t scheme;
-        } cases[] = { { 256, ATTEST_ALG_ECDSA }, { 2048, ATTEST_ALG_RSASSA } };
+                HashAlg hash;
+        } cases[] = { { 256, ATTEST_ALG_ECDSA, HASH_SHA256 },
+                      { 384, ATTEST_ALG_ECDSA, HASH_SHA384 },
+                      { 2048, ATTEST_ALG_RSASSA, HASH_SHA256 },
+                      { 2048, ATTEST_ALG_RSAPSS, HASH_SHA256 } };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 cleanup_private_key PrivateKey *owned = NULL;
-                const Ak ak = new_ak(cases[i].bits, cases[i].scheme, HASH_SHA256);
+                const Ak ak = new_ak(cases[i].bits, cases[i].scheme, cases[i].hash);
                 uint8_t info[256], s[ATTEST_STRUCTURE_MAX], t[ATTEST_SIGNATURE_MAX];
-                const AttestFields f = good_fields(quote_info(HASH_SHA256, HASH_SHA256, info));
+                const AttestFields f = good_fields(quote_info(HASH_SHA256, cases[i].hash, info));
                 const Bytes structure = encode_attest(&f, s), signature = sign(&ak, structure, t);
                 AttestQuote q = { .n_selections = 77 };
 
                 owned = ak.key;
-                CHECK(structure.size == 145);
+                CHECK(structure.size == 113 + hash_size(cases[i].hash));
                 for (size_t bit = 0; bit < 8 * structure.size; bit++) {
                         s[bit / 8] ^= (uint8_t)(1 << bit % 8);
                         CHECK_RESULT(attest_quote_authenticate(structure, signature, &ak.public, &extra, &q),
@@ -353,6 +357,34 @@ static void certify_names_the_key(void)
                      ATTEST_E_TYPE);
 }
 
+/* Every bit of a certification and its signature. */
+static void no_changed_certification_is_accepted(void)
+{
+        cleanup_private_key PrivateKey *owned = NULL;
+        const Ak ak = new_ak(256, ATTEST_ALG_ECDSA, HASH_SHA256);
+        uint8_t info[256], s[ATTEST_STRUCTURE_MAX], t[ATTEST_SIGNATURE_MAX];
+        AttestName name;
+        AttestFields f;
+        AttestClock at = { .reset_count = 77 };
+        Bytes b, signature;
+
+        owned = ak.key;
+        CHECK_OK(attest_public_name(&ak.public, &name));
+        f = good_fields(certify_info(&name, info));
+        f.type = 0x8017;
+        b = encode_attest(&f, s);
+        signature = sign(&ak, b, t);
+        for (size_t bit = 0; bit < 8 * (b.size + signature.size); bit++) {
+                uint8_t *byte = bit / 8 < b.size ? s + bit / 8 : t + bit / 8 - b.size;
+
+                *byte ^= (uint8_t)(1 << bit % 8);
+                CHECK(attest_certify_verify(b, signature, &ak.public, &extra, &ak.public, &at) > 0);
+                *byte ^= (uint8_t)(1 << bit % 8);
+        }
+        CHECK(at.reset_count == 77);
+        CHECK_OK(attest_certify_verify(b, signature, &ak.public, &extra, &ak.public, &at));
+}
+
 static AttestContext sample_context(AttestPurpose purpose)
 {
         AttestContext c = { .purpose = purpose, .role = "node" };
@@ -443,6 +475,7 @@ int main(void)
         RUN(the_values_are_those_quoted);
         RUN(only_an_endorsement_primary_tells_the_counters);
         RUN(certify_names_the_key);
+        RUN(no_changed_certification_is_accepted);
         RUN(extra_data_is_as_written_down);
         RUN(no_purpose_passes_for_another);
         RUN(contexts_that_bind_nothing_are_refused);
