@@ -22,29 +22,6 @@ static int activation_failed(Tpm *tpm, TSS2_RC rc)
         }
 }
 
-static int ek_use(Tpm *tpm, const TpmEk *ek, ESYS_TR *ret)
-{
-        TpmObject made;
-        int r;
-
-        r = tpm_ek_make(tpm, ek->kind, ret, &made);
-        if (r != 0) return r;
-        return tpm_object_check_name(&made, tpm_name_bytes(&ek->object.name));
-}
-
-/* The EK wants PolicySecret(endorsement); salted to the EK itself, which is what is being proven. */
-static int ek_session(Tpm *tpm, ESYS_TR ek, TpmSession *ret)
-{
-        TSS2_RC rc;
-        int r;
-
-        r = tpm_session_start(tpm, ek, TPM2_SE_POLICY, TPMA_SESSION_ENCRYPT, ret);
-        if (r != 0) return r;
-        rc = Esys_PolicySecret(tpm->esys, ESYS_TR_RH_ENDORSEMENT, ret->resource, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                               ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
-        return rc == TSS2_RC_SUCCESS ? 0 : tpm_fail(tpm, "PolicySecret", rc);
-}
-
 static int secret_take(Tpm *tpm, TPM2B_DIGEST *answer, Secret **ret)
 {
         const int r = answer->size == 0 ? -ENODATA : secret_new_copy(BYTES(answer->buffer, answer->size), ret);
@@ -54,18 +31,24 @@ static int secret_take(Tpm *tpm, TPM2B_DIGEST *answer, Secret **ret)
         return r;
 }
 
-static int activate(Tpm *tpm, ESYS_TR ak, ESYS_TR ek, const TPM2B_ID_OBJECT *credential,
-                    const TPM2B_ENCRYPTED_SECRET *secret, Secret **ret)
+typedef struct Activation {
+        const TpmEk *ek;
+        ESYS_TR ak_key, ek_key;
+        TPM2B_ID_OBJECT credential;
+        TPM2B_ENCRYPTED_SECRET secret;
+} Activation;
+
+static int activate(Tpm *tpm, const Activation *a, Secret **ret)
 {
         cleanup_esys TPM2B_DIGEST *answer = NULL;
         TpmSession session;
         TSS2_RC rc;
         int r;
 
-        r = ek_session(tpm, ek, &session);
+        r = tpm_ek_session(tpm, a->ek, a->ek_key, TPMA_SESSION_ENCRYPT, &session);
         if (r != 0) return r;
-        rc = Esys_ActivateCredential(tpm->esys, ak, ek, ESYS_TR_PASSWORD, session.resource, ESYS_TR_NONE,
-                                     credential, secret, &answer);
+        rc = Esys_ActivateCredential(tpm->esys, a->ak_key, a->ek_key, ESYS_TR_PASSWORD, session.resource,
+                                     ESYS_TR_NONE, &a->credential, &a->secret, &answer);
         if (rc != TSS2_RC_SUCCESS) return activation_failed(tpm, rc);
         tpm_session_used(tpm, &session);
         return secret_take(tpm, answer, ret);
@@ -75,23 +58,23 @@ int tpm_activate_credential(Tpm *tpm, const TpmObject *ak, const TpmEk *ek, Byte
                             Secret **ret)
 {
         cleanup_scope TpmScope scope = { 0 };
-        TPM2B_ID_OBJECT id = { .size = (uint16_t)credential.size };
-        TPM2B_ENCRYPTED_SECRET seed = { .size = (uint16_t)secret.size };
-        ESYS_TR ak_key, ek_key;
+        Activation a = { .ek = ek,
+                         .credential.size = (uint16_t)credential.size,
+                         .secret.size = (uint16_t)secret.size };
         int r;
 
-        if (credential.size == 0 || secret.size == 0 || credential.size > sizeof(id.credential) ||
-            secret.size > sizeof(seed.secret))
+        if (credential.size == 0 || secret.size == 0 || credential.size > sizeof(a.credential.credential) ||
+            secret.size > sizeof(a.secret.secret))
                 return error_set(TPM_E_BLOB, "a credential of %zu and %zu bytes", credential.size, secret.size);
-        memcpy(id.credential, credential.data, credential.size);
-        memcpy(seed.secret, secret.data, secret.size);
+        memcpy(a.credential.credential, credential.data, credential.size);
+        memcpy(a.secret.secret, secret.data, secret.size);
         r = tpm_scope_begin(tpm, &scope);
         if (r < 0) return r;
-        r = ek_use(tpm, ek, &ek_key);
-        if (r != 0) return error_prefix(r, "endorsement key");
-        r = tpm_object_use(tpm, ak, &ak_key);
+        r = tpm_ek_use(tpm, ek, &a.ek_key);
         if (r != 0) return r;
-        return activate(tpm, ak_key, ek_key, &id, &seed, ret);
+        r = tpm_object_use(tpm, ak, &a.ak_key);
+        if (r != 0) return r;
+        return activate(tpm, &a, ret);
 }
 
 /* ---- random ---- */

@@ -73,22 +73,6 @@ _must_check_ int tpm_object_use(Tpm *tpm, const TpmObject *object, ESYS_TR *ret)
  * TPM_E_ABSENT if another key or none is there. */
 int tpm_object_explain(Tpm *tpm, const TpmObject *object, int r);
 
-/* ---- primaries: primary.c ---- */
-
-/* A transient primary with an empty password. */
-_must_check_ int tpm_primary_make(Tpm *tpm, ESYS_TR hierarchy, const TPM2B_PUBLIC *wanted, ESYS_TR *ret,
-                                  TpmObject *ret_object);
-_must_check_ int tpm_primary_persist(Tpm *tpm, ESYS_TR primary, uint32_t handle);
-/* TPM_E_OCCUPIED with the command that frees the handle. */
-int tpm_handle_occupied(uint32_t handle, const char *wanted);
-/* The EK as a transient primary: its template in ek.c. */
-_must_check_ int tpm_ek_make(Tpm *tpm, TpmEkKind kind, ESYS_TR *ret, TpmObject *ret_object);
-
-/* ---- NV: nv.c ---- */
-
-/* A whole index of at most max bytes; *ret is the caller's to free. TPM_E_ABSENT. */
-_must_check_ int tpm_nv_read(Tpm *tpm, uint32_t index, size_t max, uint8_t **ret, size_t *ret_size);
-
 /* ---- sessions: session.c ---- */
 
 typedef struct TpmSession {
@@ -107,3 +91,24 @@ int tpm_session_unsalted(void);
 
 /* After a command whose answer or input was secret: wipes what ESYS and the stack below kept of it. */
 void tpm_wipe_answer(Tpm *tpm);
+
+/* ---- primaries: primary.c ---- */
+
+/* A transient primary with an empty password. */
+_must_check_ int tpm_primary_make(Tpm *tpm, ESYS_TR hierarchy, const TPM2B_PUBLIC *wanted, ESYS_TR *ret,
+                                  TpmObject *ret_object);
+_must_check_ int tpm_primary_persist(Tpm *tpm, ESYS_TR primary, uint32_t handle);
+/* TPM_E_OCCUPIED with the command that frees the handle. */
+int tpm_handle_occupied(uint32_t handle, const char *wanted);
+/* The EK as a transient primary. */
+_must_check_ int tpm_ek_make(Tpm *tpm, const TpmEk *ek, ESYS_TR *ret, TpmObject *ret_object);
+/* The same, and it is the one that was read: TPM_E_NAME. */
+_must_check_ int tpm_ek_use(Tpm *tpm, const TpmEk *ek, ESYS_TR *ret);
+/* A session that may use it once, salted to it, with these attributes beside: by PolicySecret(endorsement), or by
+ * its password where it has one. */
+_must_check_ int tpm_ek_session(Tpm *tpm, const TpmEk *ek, ESYS_TR key, TPMA_SESSION attributes, TpmSession *ret);
+
+/* ---- NV: nv.c ---- */
+
+/* A whole index of at most max bytes; *ret is the caller's to free. TPM_E_ABSENT. */
+_must_check_ int tpm_nv_read(Tpm *tpm, uint32_t index, size_t max, uint8_t **ret, size_t *ret_size);

@@ -5,6 +5,7 @@
 #include "tpm/object.h"
 #include "base/hex.h"
 #include "check.h"
+#include "tpm/certificate.h"
 #include "tpm/keys.h"
 #include "tpm/pcr.h"
 
