@@ -133,6 +133,7 @@ static int send_proof(Reattest *a)
 {
         EvidenceParams params = { .boot = a->boot, .ak = &a->ak, .cap = &a->cap };
         halfkey_v1_ReattestProof *proof;
+        const size_t sent = a->boot->log_size;
         bool replays = false;
         int r;
 
@@ -147,6 +148,7 @@ static int send_proof(Reattest *a)
                                  &proof->volume_count);
         if (r == 0) r = context_of(a, &params.context);
         if (r == 0) r = evidence_make(a->tpm, &params, &proof->evidence, &replays);
+        if (r == 0) r = call_send_log_rest(a->stream, a->boot, halfkey_v1_ReattestRequest_log_tag, sent);
         if (r != 0) return r;
         if (!replays) {
                 IGNORE_RESULT(evidence_explain(a->tpm, a->boot)); /* the verifier will refuse: say why here */

@@ -99,6 +99,7 @@ static int send_proof(Attempt *a)
         halfkey_v1_UnlockProof *proof = &a->request->step.proof;
         EvidenceParams params = { .boot = a->s->boot, .ak = &a->ak };
         const Token *tokens[SETTINGS_VOLUMES_MAX];
+        const size_t sent = a->s->boot->log_size;
         bool replays = false;
         int r;
 
@@ -109,6 +110,7 @@ static int send_proof(Attempt *a)
         r = context_of(a, tokens, &params.context);
         if (r == 0) r = evidence_add_volumes(tokens, a->s->n_volumes, proof->volume, &proof->volume_count);
         if (r == 0) r = make_evidence(a, &params, &proof->evidence, &replays);
+        if (r == 0) r = call_send_log_rest(a->stream, a->s->boot, halfkey_v1_UnlockRequest_log_tag, sent);
         if (r != 0) return r;
         if (!replays) {
                 IGNORE_RESULT(

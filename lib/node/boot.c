@@ -41,24 +41,37 @@ static int read_line(const char *path, char *ret, size_t size)
         return 0;
 }
 
-static int read_log(const char *path, NodeBoot *b)
+static int parse_log(NodeBoot *b)
+{
+        int r;
+
+        r = eventlog_parse(BYTES(b->log_bytes, b->log_size), &b->log);
+        if (r == EVENTLOG_E_MALFORMED)
+                r = error_set(-EBADMSG, "offset %zu: %s", b->log->fault_offset, b->log->fault);
+        if (r == 0) r = choose_bank(b->log, &b->bank);
+        if (r == 0) r = eventlog_replay(b->log, b->bank, &b->replayed);
+        return r > 0 ? error_set(-EBADMSG, "the event log cannot be replayed") : r;
+}
+
+static int read_log(NodeBoot *b)
+{
+        int r;
+
+        r = file_read(b->log_path, EVENTLOG_SIZE_MAX, &b->log_bytes, &b->log_size);
+        if (r == 0) r = parse_log(b);
+        return r < 0 ? error_prefix(r, "%s", b->log_path) : 0;
+}
+
+static char *find_log(const char *path)
 {
         char credential[512];
         const char *folder = getenv("CREDENTIALS_DIRECTORY");
-        int r;
 
         if (!path && folder) {
                 (void)snprintf(credential, sizeof(credential), "%s/eventlog", folder);
                 if (access(credential, R_OK) == 0) path = credential;
         }
-        if (!path) path = NODE_LOG_PATH;
-        r = file_read(path, EVENTLOG_SIZE_MAX, &b->log_bytes, &b->log_size);
-        if (r < 0) return r;
-        r = eventlog_parse(BYTES(b->log_bytes, b->log_size), &b->log);
-        if (r == EVENTLOG_E_MALFORMED)
-                r = error_set(-EBADMSG, "offset %zu: %s", b->log->fault_offset, b->log->fault);
-        if (r < 0) return error_prefix(r, "%s", path);
-        return 0;
+        return strdup(path ? path : NODE_LOG_PATH);
 }
 
 int node_boot_read(const char *log_path, NodeBoot **ret)
@@ -67,14 +80,11 @@ int node_boot_read(const char *log_path, NodeBoot **ret)
         int r;
 
         if (!b) return -ENOMEM;
+        b->log_path = find_log(log_path);
         b->command_line = calloc(1, NODE_COMMAND_LINE_MAX + 1);
-        if (!b->command_line) return -ENOMEM;
-        r = read_log(log_path, b);
+        if (!b->log_path || !b->command_line) return -ENOMEM;
+        r = read_log(b);
         if (r < 0) return r;
-        r = choose_bank(b->log, &b->bank);
-        if (r < 0) return r;
-        r = eventlog_replay(b->log, b->bank, &b->replayed);
-        if (r != 0) return r < 0 ? r : error_set(-EBADMSG, "the event log cannot be replayed");
         r = read_line("/proc/cmdline", b->command_line, NODE_COMMAND_LINE_MAX + 1);
         if (r < 0) return r;
         /* Both are for people only; a machine may have neither. */
@@ -84,11 +94,39 @@ int node_boot_read(const char *log_path, NodeBoot **ret)
         return 0;
 }
 
+static void log_free(NodeBoot *b)
+{
+        eventlog_free(b->log);
+        free(b->log_bytes);
+}
+
+int node_boot_follow(NodeBoot *b, bool *ret_moved)
+{
+        _cleanup_(log_free) NodeBoot now = { .log_path = b->log_path };
+        int r;
+
+        r = read_log(&now);
+        if (r < 0) return r;
+        if (now.log_size < b->log_size || now.bank != b->bank ||
+            !bytes_equal(BYTES(now.log_bytes, b->log_size), BYTES(b->log_bytes, b->log_size)))
+                return error_set(-ESTALE, "%s was replaced while it was in use", b->log_path);
+        *ret_moved = now.log_size > b->log_size;
+        if (!*ret_moved) return 0;
+        const NodeBoot before = *b;
+        b->log_bytes = now.log_bytes;
+        b->log_size = now.log_size;
+        b->log = now.log;
+        b->replayed = now.replayed;
+        now.log = before.log;
+        now.log_bytes = before.log_bytes;
+        return 0;
+}
+
 void node_boot_free(NodeBoot *b)
 {
         if (!b) return;
-        eventlog_free(b->log);
-        free(b->log_bytes);
+        log_free(b);
+        free(b->log_path);
         free(b->command_line);
         free(b);
 }

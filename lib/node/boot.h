@@ -2,7 +2,7 @@
 #pragma once
 
 /* This boot as its node sees it: the firmware's event log, the kernel command line, and which bank the TPM is
- * quoted in. Read once, then the same for every attempt to attest. */
+ * quoted in. Read once, then the same for every attempt to attest, unless the log grows meanwhile. */
 
 #include "eventlog/eventlog.h"
 #include "eventlog/replay.h"
@@ -12,6 +12,7 @@
 enum { NODE_COMMAND_LINE_MAX = 4096, NODE_MACHINE_TEXT_MAX = 64 };
 
 typedef struct NodeBoot {
+        char *log_path;
         uint8_t *log_bytes;
         size_t log_size;
         EventLog *log;
@@ -24,6 +25,9 @@ typedef struct NodeBoot {
 
 /* Reads everything. log_path NULL: the kernel's, or $CREDENTIALS_DIRECTORY/eventlog where a unit loaded it. */
 _must_check_ int node_boot_read(const char *log_path, NodeBoot **ret);
+/* Reads the log again. *ret_moved: it grew, and everything here is of the longer one. -ESTALE where it did not
+ * only grow: what a verifier was sent of it is not its beginning any more. */
+_must_check_ int node_boot_follow(NodeBoot *b, bool *ret_moved);
 void node_boot_free(NodeBoot *b);
 DEFINE_CLEANUP(NodeBoot, node_boot_free)
 #define cleanup_node_boot _cleanup_(node_boot_freep)

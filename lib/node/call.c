@@ -50,15 +50,20 @@ static int send_piece(RpcStream *stream, Bytes piece, unsigned field)
         return rpc_stream_send(stream, message, false);
 }
 
-int call_send_log(RpcStream *stream, const NodeBoot *boot, unsigned log_field)
+int call_send_log_rest(RpcStream *stream, const NodeBoot *boot, unsigned log_field, size_t sent)
 {
-        for (size_t at = 0; at < boot->log_size; at += LOG_PIECE) {
+        for (size_t at = sent; at < boot->log_size; at += LOG_PIECE) {
                 const size_t n = MIN(boot->log_size - at, (size_t)LOG_PIECE);
                 const int r = send_piece(stream, BYTES(boot->log_bytes + at, n), log_field);
 
                 if (r < 0) return r;
         }
         return 0;
+}
+
+int call_send_log(RpcStream *stream, const NodeBoot *boot, unsigned log_field)
+{
+        return call_send_log_rest(stream, boot, log_field, 0);
 }
 
 int call_send(RpcStream *stream, const pb_msgdesc_t *fields, const void *message, bool last)

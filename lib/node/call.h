@@ -18,10 +18,12 @@ enum {
 /* Races to all addresses of the configuration. -EHOSTUNREACH with a line an address as detail. */
 _must_check_ int call_connect(const NodeConfig *config, RpcChannel **ret);
 
-/* Starts a call and sends the event log ahead of everything else, so that it travels while the TPM quotes.
+/* Starts a call and sends the event log ahead of everything else, so that it travels while the TPM quotes; *sent,
+ * 0 at first, is how much of it. Called once more after the quote, it sends what came to the log meanwhile.
  * log_field is the request's field number for a piece of the log. */
 _must_check_ int call_start(RpcChannel *channel, const char *method, RpcStream **ret);
 _must_check_ int call_send_log(RpcStream *stream, const NodeBoot *boot, unsigned log_field);
+_must_check_ int call_send_log_rest(RpcStream *stream, const NodeBoot *boot, unsigned log_field, size_t sent);
 _must_check_ int call_send(RpcStream *stream, const pb_msgdesc_t *fields, const void *message, bool last);
 /* The next message. Where there is none the call is over: its status becomes the detail, *stream is NULL, and the
  * result -ETIMEDOUT, -ECONNABORTED or -EPROTO. */

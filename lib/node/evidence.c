@@ -102,31 +102,61 @@ static int fill(const EvidenceParams *params, const TpmSigned *quote, Words word
         return 0;
 }
 
-int evidence_make(Tpm *tpm, const EvidenceParams *params, halfkey_v1_Evidence *ret, bool *ret_replays)
+typedef struct Quoted {
+        TpmSigned quote;
+        Words words;
+        bool replays;
+} Quoted;
+
+/* One quote, and what is found out from it. */
+static int quote_once(Tpm *tpm, const EvidenceParams *params, const AttestPublic *ak, const AttestExtra *extra,
+                      Quoted *ret)
 {
         AttestQuote parsed;
-        AttestPublic ak;
-        AttestExtra extra;
-        TpmSigned quote;
         TpmExtra to_sign;
-        Words words = { 0 };
-        int r, found;
+        int r;
 
-        r = attest_extra_data(&params->context, &extra);
-        if (r < 0) return r;
-        memcpy(to_sign.bytes, extra.bytes, sizeof(to_sign.bytes));
-        r = tpm_quote(tpm, params->ak, &to_sign, params->boot->bank, ATTEST_PCRS, &quote);
+        memcpy(to_sign.bytes, extra->bytes, sizeof(to_sign.bytes));
+        r = tpm_quote(tpm, params->ak, &to_sign, params->boot->bank, ATTEST_PCRS, &ret->quote);
         if (r != 0) return r;
-        r = attest_public_parse(tpm_public_bytes(&params->ak->public_area), &ak);
-        if (r != 0) return r;
-        r = attest_quote_authenticate(tpm_signed_attest(&quote), tpm_signed_signature(&quote), &ak, &extra,
+        r = attest_quote_authenticate(tpm_signed_attest(&ret->quote), tpm_signed_signature(&ret->quote), ak, extra,
                                       &parsed);
         if (r != 0) return r < 0 ? r : error_set(-EPROTO, "the TPM's quote is not good: %s", attest_sentence(r));
-        found = find_words(&parsed.pcr_digest, params->boot, params->cap, &words);
-        if (found < 0 && found != -EBADMSG) return found;
-        r = fill(params, &quote, words, ret);
+        r = find_words(&parsed.pcr_digest, params->boot, params->cap, &ret->words);
+        ret->replays = r == 0;
+        return r == -EBADMSG ? 0 : r;
+}
+
+/* An event that was logged between reading the log and quoting is no contradiction: then both are taken again. */
+static int quote_until_it_replays(Tpm *tpm, const EvidenceParams *params, const AttestPublic *ak,
+                                  const AttestExtra *extra, Quoted *ret)
+{
+        bool moved = true;
+        int r = 0;
+
+        for (int i = 0; i < EVIDENCE_QUOTES_MAX && moved; i++) {
+                r = quote_once(tpm, params, ak, extra, ret);
+                if (r != 0 || ret->replays || i == EVIDENCE_QUOTES_MAX - 1) return r;
+                r = node_boot_follow(params->boot, &moved);
+                if (r < 0) return r;
+        }
+        return r;
+}
+
+int evidence_make(Tpm *tpm, const EvidenceParams *params, halfkey_v1_Evidence *ret, bool *ret_replays)
+{
+        Quoted quoted = { 0 };
+        AttestPublic ak;
+        AttestExtra extra;
+        int r;
+
+        r = attest_extra_data(&params->context, &extra);
+        if (r == 0) r = attest_public_parse(tpm_public_bytes(&params->ak->public_area), &ak);
+        if (r == 0) r = quote_until_it_replays(tpm, params, &ak, &extra, &quoted);
+        if (r != 0) return r;
+        r = fill(params, &quoted.quote, quoted.words, ret);
         if (r < 0) return r;
-        *ret_replays = found == 0;
+        *ret_replays = quoted.replays;
         return 0;
 }
 

@@ -13,15 +13,18 @@
 
 typedef struct EvidenceParams {
         AttestContext context; /* purpose, hashes, attempt, exporter */
-        const NodeBoot *boot;
+        NodeBoot *boot;        /* follows the log where that moved */
         const TpmObject *ak;
         const Digest *cap; /* what PCR 15 holds, or NULL for zero */
 } EvidenceParams;
 
 /* Quotes, and finds out which of the extends that nobody logs (systemd's boot phases) have happened by asking
- * which of the possible sequences gives the quoted digest: no PCR is read. Where none does, the evidence is made
- * all the same, since it is the verifier who says no: *ret_replays tells, and the caller explains with
- * evidence_explain(). TPM_E_* of tpm_quote(). */
+ * which of the possible sequences gives the quoted digest: no PCR is read. Where none does, the log is read again,
+ * and if it grew the TPM quotes again, EVIDENCE_QUOTES_MAX times in all; the caller sends what came to it. Where
+ * log and quote still differ the evidence is made all the same, since it is the verifier who says no: *ret_replays
+ * tells, and the caller explains with evidence_explain(). TPM_E_* of tpm_quote(), -ESTALE of node_boot_follow().
+ */
+enum { EVIDENCE_QUOTES_MAX = 3 };
 _must_check_ int evidence_make(Tpm *tpm, const EvidenceParams *params, halfkey_v1_Evidence *ret,
                                bool *ret_replays);
 

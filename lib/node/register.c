@@ -128,6 +128,7 @@ static int send_proof(RpcStream *stream, const RegisterParams *p, const AttestCo
                       const halfkey_v1_RegisterChallenge *challenge)
 {
         cleanup_free halfkey_v1_RegisterRequest *request = calloc(1, sizeof(*request));
+        const size_t sent = p->boot->log_size;
         halfkey_v1_RegisterProof *proof;
         int r;
 
@@ -138,6 +139,7 @@ static int send_proof(RpcStream *stream, const RegisterParams *p, const AttestCo
         r = answer_challenge(p, context, challenge, proof);
         if (r == 0) r = certify_srk(p, context, proof);
         if (r == 0) r = quote(p, context, &proof->evidence);
+        if (r == 0) r = call_send_log_rest(stream, p->boot, halfkey_v1_RegisterRequest_log_tag, sent);
         if (r == 0) r = call_send(stream, halfkey_v1_RegisterRequest_fields, request, true);
         return r;
 }
@@ -231,6 +233,7 @@ static int send_commit(RpcStream *stream, halfkey_v1_EnrolCommit *commit)
 int node_commit(RpcChannel *channel, const RegisterParams *params, const uint8_t tokens_hash[static SHA256_SIZE],
                 halfkey_v1_EnrolCommit *commit, halfkey_v1_Refusal *ret_refusal)
 {
+        const size_t sent = params->boot->log_size;
         halfkey_v1_EnrolCommitResponse response;
         cleanup_rpc_stream RpcStream *stream = NULL;
         AttestContext context;
@@ -243,6 +246,7 @@ int node_commit(RpcChannel *channel, const RegisterParams *params, const uint8_t
         r = call_start(channel, "EnrolCommit", &stream);
         if (r == 0) r = call_send_log(stream, params->boot, halfkey_v1_EnrolCommitRequest_log_tag);
         if (r == 0) r = quote(params, &context, &commit->evidence);
+        if (r == 0) r = call_send_log_rest(stream, params->boot, halfkey_v1_EnrolCommitRequest_log_tag, sent);
         if (r == 0) r = send_commit(stream, commit);
         if (r == 0) r = call_receive(&stream, halfkey_v1_EnrolCommitResponse_fields, &response);
         if (r != 0) return r;

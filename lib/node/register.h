@@ -22,7 +22,7 @@ void node_keys_deinit(NodeKeys *k);
 typedef struct RegisterParams {
         Tpm *tpm;
         const NodeConfig *config; /* with its secret */
-        const NodeBoot *boot;
+        NodeBoot *boot;
         const NodeKeys *keys;
         const uint8_t *attempt_id; /* ATTEST_ATTEMPT_SIZE bytes */
 } RegisterParams;
