@@ -43,6 +43,8 @@ typedef enum AttestOutcome {
         ATTEST_E_PCR_MISSING,
         ATTEST_E_PCR_DIGEST,
         ATTEST_E_CERTIFIED_NAME,
+        ATTEST_E_CERTIFIED_ATTRIBUTES,
+        ATTEST_E_CREATION,
         /* credential activation (credential.h) */
         ATTEST_E_CHALLENGE,
         /* approvals (seal.h) */

@@ -38,6 +38,11 @@ typedef struct AttestQuote {
         Digest pcr_digest;
 } AttestQuote;
 
+/* What a TPM signed: TPMS_ATTEST and TPMT_SIGNATURE, neither with a size in front. */
+typedef struct AttestSigned {
+        Bytes structure, signature;
+} AttestSigned;
+
 /* `quote` is a TPMS_ATTEST and `signature` a TPMT_SIGNATURE, neither with a size in front.
  * ATTEST_E_AK_*, ATTEST_E_SIGNATURE_FORM, _SIGNATURE_SCHEME (not the AK's), _SIGNATURE, _MAGIC, _TYPE,
  * _EXTRA_DATA (compared in constant time), _FORM (anything else in the structure, bytes left over included). */

@@ -6,7 +6,9 @@
  * (TPM 2.0 Part 1, 36.7). A `unique` of our own makes it a key that no other software makes from a common
  * template by chance, and the same one again after the handle was freed or the owner hierarchy cleared. */
 
-#include "tpm/internal.h"
+#include "tpm/key-internal.h"
+
+#include <string.h>
 
 static const TPM2B_PUBLIC ak_template = {
         .publicArea = {
@@ -48,4 +50,35 @@ int tpm_ak_ensure(Tpm *tpm, TpmObject *ret)
         if (r != 0) return error_prefix(r, "attestation key");
         *ret = ours;
         return 0;
+}
+
+/* The key is made once more for it: only Create says how, not what lies persistent. It is the same key. */
+int tpm_ak_certify_creation(Tpm *tpm, const TpmObject *ak, const TpmExtra *extra, TpmCreation *ret_creation,
+                            TpmSigned *ret)
+{
+        cleanup_scope TpmScope scope = { 0 };
+        cleanup_esys TPM2B_ATTEST *attest = NULL;
+        cleanup_esys TPMT_SIGNATURE *signature = NULL;
+        static const TPMT_SIG_SCHEME scheme_of_key = { .scheme = TPM2_ALG_NULL };
+        TPM2B_DATA data = { .size = sizeof(extra->bytes) };
+        TPM2B_DIGEST hash;
+        TPMT_TK_CREATION ticket;
+        TpmCreation creation;
+        TpmObject ours;
+        ESYS_TR key;
+        TSS2_RC rc;
+        int r;
+
+        r = tpm_scope_begin(tpm, &scope);
+        if (r == 0) r = tpm_primary_create(tpm, ESYS_TR_RH_ENDORSEMENT, &ak_template, &key, &ours, &creation);
+        if (r == 0) r = tpm_object_check_name(&ours, tpm_name_bytes(&ak->name));
+        if (r == 0) r = tpm_creation_ticket(&creation, &hash, &ticket);
+        if (r != 0) return error_prefix(r, "attestation key");
+        memcpy(data.buffer, extra->bytes, sizeof(extra->bytes));
+        rc = Esys_CertifyCreation(tpm->esys, key, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &hash,
+                                  &scheme_of_key, &ticket, &attest, &signature);
+        if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "CertifyCreation", rc);
+        r = tpm_signed_of(attest, signature, ret);
+        if (r == 0) *ret_creation = creation;
+        return r;
 }

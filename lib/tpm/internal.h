@@ -9,6 +9,7 @@
 #include "tpm/bus.h"
 #include "tpm/keys.h"
 #include "tpm/object.h"
+#include "tpm/quote.h"
 #include "tpm/tpm.h"
 
 #include <tss2/tss2_esys.h>
@@ -73,6 +74,11 @@ _must_check_ int tpm_object_use(Tpm *tpm, const TpmObject *object, ESYS_TR *ret)
  * TPM_E_ABSENT if another key or none is there. */
 int tpm_object_explain(Tpm *tpm, const TpmObject *object, int r);
 
+_must_check_ int tpm_blob_of(const TPM2B_PRIVATE *private_area, const TPM2B_PUBLIC *public_area, TpmBlob *ret);
+/* Loads it under its parent. TPM_E_BLOB, TPM_E_NAME. */
+_must_check_ int tpm_blob_load(Tpm *tpm, ESYS_TR parent, ESYS_TR session, Bytes private_area, Bytes public_area,
+                               ESYS_TR *ret);
+
 /* ---- sessions: session.c ---- */
 
 typedef struct TpmSession {
@@ -107,6 +113,10 @@ _must_check_ int tpm_ek_use(Tpm *tpm, const TpmEk *ek, ESYS_TR *ret);
 /* A session that may use it once, salted to it, with these attributes beside: by PolicySecret(endorsement), or by
  * its password where it has one. */
 _must_check_ int tpm_ek_session(Tpm *tpm, const TpmEk *ek, ESYS_TR key, TPMA_SESSION attributes, TpmSession *ret);
+
+/* ---- what the TPM signed: quote.c ---- */
+
+_must_check_ int tpm_signed_of(const TPM2B_ATTEST *attest, const TPMT_SIGNATURE *signature, TpmSigned *ret);
 
 /* ---- NV: nv.c ---- */
 

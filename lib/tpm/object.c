@@ -139,3 +139,43 @@ int tpm_object_explain(Tpm *tpm, const TpmObject *object, int r)
         if (found == TPM_E_NAME || found == TPM_E_ABSENT) return found;
         return error_set(r, "%s", detail ? detail : "");
 }
+
+/* ---- blobs ---- */
+
+int tpm_blob_of(const TPM2B_PRIVATE *private_area, const TPM2B_PUBLIC *public_area, TpmBlob *ret)
+{
+        TpmBlob blob = { .private_size = private_area->size };
+        int r;
+
+        if (private_area->size > sizeof(blob.private_area))
+                return error_set(-EMSGSIZE, "the TPM made a blob of %u bytes", private_area->size);
+        memcpy(blob.private_area, private_area->buffer, private_area->size);
+        r = tpm_public_write(&public_area->publicArea, &blob.public_area);
+        if (r < 0) return r;
+        *ret = blob;
+        return 0;
+}
+
+int tpm_blob_load(Tpm *tpm, ESYS_TR parent, ESYS_TR session, Bytes private_area, Bytes public_area, ESYS_TR *ret)
+{
+        TPM2B_PRIVATE private_part = { .size = (uint16_t)private_area.size };
+        TPM2B_PUBLIC public_part;
+        TSS2_RC rc;
+        int r;
+
+        if (private_area.size == 0 || private_area.size > sizeof(private_part.buffer))
+                return error_set(TPM_E_BLOB, "a blob of %zu bytes", private_area.size);
+        memcpy(private_part.buffer, private_area.data, private_area.size);
+        r = tpm_public_parse(public_area, &public_part);
+        if (r < 0) return error_prefix(r, "blob");
+        rc = Esys_Load(tpm->esys, parent, session, ESYS_TR_NONE, ESYS_TR_NONE, &private_part, &public_part, ret);
+        if (rc == TSS2_ESYS_RC_MALFORMED_RESPONSE) {
+                tpm->broken = true;
+                return error_set(TPM_E_NAME,
+                                 "the TPM says that it loaded another object; whatever answers does not "
+                                 "hold the storage key that is pinned");
+        }
+        if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "Load", rc);
+        tpm_resource_note(tpm, *ret);
+        return 0;
+}

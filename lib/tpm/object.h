@@ -12,8 +12,9 @@
 #include "tpm/tpm.h"
 
 enum {
-        TPM_NAME_MAX = 2 + 64, /* nameAlg and a SHA-512 */
-        TPM_PUBLIC_MAX = 1024, /* TPMT_PUBLIC; RSA 4096 with a SHA-512 policy needs about 620 */
+        TPM_NAME_MAX = 2 + 64,  /* nameAlg and a SHA-512 */
+        TPM_PUBLIC_MAX = 1024,  /* TPMT_PUBLIC; RSA 4096 with a SHA-512 policy needs about 620 */
+        TPM_PRIVATE_MAX = 1024, /* TPM2B_PRIVATE's contents; of a sealed 32-byte half about 158 */
 };
 
 typedef struct TpmName {
@@ -31,6 +32,18 @@ typedef struct TpmObject {
         TpmPublic public_area;
         TpmName name;
 } TpmObject;
+
+/* An object as it lies outside the TPM: under its parent it is loaded, used and flushed. */
+typedef struct TpmBlob {
+        size_t private_size;
+        uint8_t private_area[TPM_PRIVATE_MAX]; /* TPM2B_PRIVATE without its size; encrypted by the parent */
+        TpmPublic public_area;                 /* TPMT_PUBLIC */
+} TpmBlob;
+
+static inline Bytes tpm_blob_private(const TpmBlob *b)
+{
+        return BYTES(b->private_area, b->private_size);
+}
 
 static inline Bytes tpm_name_bytes(const TpmName *n)
 {

@@ -2,26 +2,36 @@
 
 /* Primary keys: made from a template, the same each time, and persisted. */
 
-#include "tpm/internal.h"
+#include "tpm/key-internal.h"
 
-int tpm_primary_make(Tpm *tpm, ESYS_TR hierarchy, const TPM2B_PUBLIC *wanted, ESYS_TR *ret, TpmObject *ret_object)
+int tpm_primary_create(Tpm *tpm, ESYS_TR hierarchy, const TPM2B_PUBLIC *wanted, ESYS_TR *ret,
+                       TpmObject *ret_object, TpmCreation *ret_creation)
 {
         static const TPM2B_SENSITIVE_CREATE no_password = { 0 };
         static const TPM2B_DATA no_data = { 0 };
         static const TPML_PCR_SELECTION no_pcrs = { 0 };
         cleanup_esys TPM2B_PUBLIC *area = NULL;
+        cleanup_esys TPM2B_CREATION_DATA *data = NULL;
+        cleanup_esys TPM2B_DIGEST *hash = NULL;
+        cleanup_esys TPMT_TK_CREATION *ticket = NULL;
         ESYS_TR primary = ESYS_TR_NONE;
         TSS2_RC rc;
         int r;
 
         rc = Esys_CreatePrimary(tpm->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &no_password,
-                                wanted, &no_data, &no_pcrs, &primary, &area, NULL, NULL, NULL);
+                                wanted, &no_data, &no_pcrs, &primary, &area, &data, &hash, &ticket);
         if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "CreatePrimary", rc);
         tpm_resource_note(tpm, primary);
         r = tpm_object_of(0, area, ret_object);
+        if (r == 0 && ret_creation) r = tpm_creation_of(data, hash, ticket, ret_creation);
         if (r < 0) return r;
         *ret = primary;
         return 0;
+}
+
+int tpm_primary_make(Tpm *tpm, ESYS_TR hierarchy, const TPM2B_PUBLIC *wanted, ESYS_TR *ret, TpmObject *ret_object)
+{
+        return tpm_primary_create(tpm, hierarchy, wanted, ret, ret_object, NULL);
 }
 
 /* TPM 2.0 Part 3, 28.5 TPM2_EvictControl. */

@@ -21,7 +21,7 @@ static TPM2B_DATA extra_data(const TpmExtra *extra)
         return data;
 }
 
-static int signed_take(const TPM2B_ATTEST *attest, const TPMT_SIGNATURE *signature, TpmSigned *ret)
+int tpm_signed_of(const TPM2B_ATTEST *attest, const TPMT_SIGNATURE *signature, TpmSigned *ret)
 {
         TpmSigned s = { .attest_size = attest->size };
 
@@ -53,7 +53,7 @@ int tpm_quote(Tpm *tpm, const TpmObject *ak, const TpmExtra *extra, HashAlg bank
         rc = Esys_Quote(tpm->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme_of_key,
                         &selection, &attest, &signature);
         if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "Quote", rc);
-        return signed_take(attest, signature, ret);
+        return tpm_signed_of(attest, signature, ret);
 }
 
 int tpm_certify(Tpm *tpm, const TpmObject *ak, const TpmObject *object, const TpmExtra *extra, TpmSigned *ret)
@@ -75,5 +75,5 @@ int tpm_certify(Tpm *tpm, const TpmObject *ak, const TpmObject *object, const Tp
         rc = Esys_Certify(tpm->esys, subject, key, ESYS_TR_PASSWORD, ESYS_TR_PASSWORD, ESYS_TR_NONE, &data,
                           &scheme_of_key, &attest, &signature);
         if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "Certify", rc);
-        return signed_take(attest, signature, ret);
+        return tpm_signed_of(attest, signature, ret);
 }

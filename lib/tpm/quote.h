@@ -39,6 +39,26 @@ static inline Bytes tpm_signed_signature(const TpmSigned *s)
         return BYTES(s->signature, s->signature_size);
 }
 
+enum {
+        TPM_CREATION_DATA_MAX = 512, /* TPMS_CREATION_DATA; without PCRs about 120 bytes */
+        TPM_CREATION_TICKET_MAX = 128,
+};
+
+/* What Create says beside the key: for certifying that it was created here, and how. */
+typedef struct TpmCreation {
+        size_t data_size;
+        uint8_t data[TPM_CREATION_DATA_MAX]; /* TPMS_CREATION_DATA */
+        size_t hash_size;
+        uint8_t hash[HASH_SIZE_MAX];
+        size_t ticket_size;
+        uint8_t ticket[TPM_CREATION_TICKET_MAX]; /* TPMT_TK_CREATION */
+} TpmCreation;
+
+static inline Bytes tpm_creation_data(const TpmCreation *c)
+{
+        return BYTES(c->data, c->data_size);
+}
+
 /* One TPM2_Quote (TPM 2.0 Part 3, 18.4) of these PCRs of one bank. One command.
  * TPM_E_ABSENT where the AK is gone: tpm_ak_ensure() brings it back. TPM_E_UNSUPPORTED for a bank that is not
  * there. Nothing is verified here, that is lib/attest's. */
@@ -48,3 +68,8 @@ _must_check_ int tpm_quote(Tpm *tpm, const TpmObject *ak, const TpmExtra *extra,
 /* TPM2_Certify (TPM 2.0 Part 3, 18.2): the AK says that this persistent object is in this TPM. */
 _must_check_ int tpm_certify(Tpm *tpm, const TpmObject *ak, const TpmObject *object, const TpmExtra *extra,
                              TpmSigned *ret);
+
+/* TPM2_CertifyCreation (18.3) of the AK by itself: how it was created, in this TPM. CreatePrimary,
+ * CertifyCreation. TPM_E_NAME where this TPM makes another AK. */
+_must_check_ int tpm_ak_certify_creation(Tpm *tpm, const TpmObject *ak, const TpmExtra *extra,
+                                         TpmCreation *ret_creation, TpmSigned *ret);

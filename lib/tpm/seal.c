@@ -49,21 +49,6 @@ static void forget_sensitive(Tpm *tpm, const TPM2B_SENSITIVE_CREATE *sensitive)
         tpm_wipe_answer(tpm);
 }
 
-static int sealed_take(const TPM2B_PRIVATE *private_area, const TPM2B_PUBLIC *public_area, TpmSealed *ret)
-{
-        TpmSealed sealed = { .private_size = private_area->size };
-        int r;
-
-        if (private_area->size > sizeof(sealed.private_area))
-                return error_set(-EMSGSIZE, "the TPM made a sealed blob of %u bytes", private_area->size);
-        memcpy(sealed.private_area, private_area->buffer, private_area->size);
-        r = tpm_public_write(&public_area->publicArea, &sealed.public_area);
-        if (r < 0) return r;
-        *ret = sealed;
-        return 0;
-}
-
-/* One session does both: it authorises the SRK (empty password) and encrypts what goes in. */
 static int create(Tpm *tpm, ESYS_TR srk, const TPM2B_SENSITIVE_CREATE *sensitive, const TPM2B_PUBLIC *template,
                   TpmSealed *ret)
 {
@@ -81,7 +66,7 @@ static int create(Tpm *tpm, ESYS_TR srk, const TPM2B_SENSITIVE_CREATE *sensitive
                          &no_data, &no_pcrs, &private_area, &public_area, NULL, NULL, NULL);
         if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "Create", rc);
         tpm_session_used(tpm, &session);
-        return sealed_take(private_area, public_area, ret);
+        return tpm_blob_of(private_area, public_area, ret);
 }
 
 static int seal(Tpm *tpm, const TpmObject *srk, Bytes policy, const Secret *data, TpmSealed *ret)

@@ -15,17 +15,12 @@
 #include "tpm/tpm.h"
 
 enum {
-        TPM_SEAL_MAX = 128,     /* bytes that may be sealed: MAX_SYM_DATA, TPM 2.0 Part 2, 11.1.14 */
-        TPM_PRIVATE_MAX = 1024, /* TPM2B_PRIVATE's contents; of a sealed 32-byte half about 158 */
-        TPM_TICKET_MAX = 128,   /* TPMT_TK_VERIFIED: tag, hierarchy, a digest of up to 64 bytes */
-        TPM_UNSEAL_TRIES = 3,   /* after TPM_RC_PCR_CHANGED */
+        TPM_SEAL_MAX = 128,   /* bytes that may be sealed: MAX_SYM_DATA, TPM 2.0 Part 2, 11.1.14 */
+        TPM_TICKET_MAX = 128, /* TPMT_TK_VERIFIED: tag, hierarchy, a digest of up to 64 bytes */
+        TPM_UNSEAL_TRIES = 3, /* after TPM_RC_PCR_CHANGED */
 };
 
-typedef struct TpmSealed {
-        size_t private_size;
-        uint8_t private_area[TPM_PRIVATE_MAX]; /* TPM2B_PRIVATE without its size; encrypted by the SRK */
-        TpmPublic public_area;                 /* TPMT_PUBLIC */
-} TpmSealed;
+typedef TpmBlob TpmSealed;
 
 /* TPM2_Create (TPM 2.0 Part 3, 12.1) with `policy` (SHA-256) as authPolicy. TPM_E_NAME where the key at the SRK's
  * handle is not the pinned one. */

@@ -74,28 +74,12 @@ static int policy_again(TpmUnseal *u)
 
 static int load(TpmUnseal *u, ESYS_TR srk)
 {
-        TPM2B_PRIVATE private_area = { .size = (uint16_t)u->params.private_area.size };
-        TPM2B_PUBLIC public_area;
-        TSS2_RC rc;
         int r;
 
-        if (u->params.private_area.size == 0 || u->params.private_area.size > sizeof(private_area.buffer))
-                return error_set(TPM_E_BLOB, "a sealed blob of %zu bytes", u->params.private_area.size);
-        memcpy(private_area.buffer, u->params.private_area.data, u->params.private_area.size);
-        r = tpm_public_parse(u->params.public_area, &public_area);
-        if (r < 0) return error_prefix(r, "sealed blob");
-        rc = Esys_Load(u->tpm->esys, srk, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &private_area,
-                       &public_area, &u->object);
-        if (rc == TSS2_ESYS_RC_MALFORMED_RESPONSE) {
-                u->tpm->broken = true;
-                return error_set(TPM_E_NAME,
-                                 "the TPM says that it loaded another object; whatever answers does not "
-                                 "hold the storage key that is pinned");
-        }
-        if (rc != TSS2_RC_SUCCESS) return tpm_fail(u->tpm, "Load", rc);
-        tpm_resource_note(u->tpm, u->object);
-        u->object_handle = bus_last_loaded(&u->tpm->bus);
-        return 0;
+        r = tpm_blob_load(u->tpm, srk, ESYS_TR_PASSWORD, u->params.private_area, u->params.public_area,
+                          &u->object);
+        if (r == 0) u->object_handle = bus_last_loaded(&u->tpm->bus);
+        return r;
 }
 
 static int start(TpmUnseal *u)

@@ -6,7 +6,9 @@
 #include "attest/credential.h"
 #include "base/writer.h"
 #include "check.h"
+#include "tpm/audit.h"
 #include "tpm/internal.h"
+#include "tpm/key.h"
 #include "tpm/memory.h"
 #include "tpm/scene.h"
 
@@ -19,6 +21,10 @@ typedef struct Setting {
         TpmEk ek;
         AttestCredential challenge;
         Hidden half, challenge_secret;
+        TpmParent srk, under_ek;
+        TpmBlob ak, signer, mac, imported;
+        TpmCreation creation;
+        Bytes r, u, s; /* of tpm2_duplicate */
 } Setting;
 
 typedef struct Sequence {
@@ -174,6 +180,65 @@ static int run_activate(Setting *t)
                                        BYTES(t->challenge.secret, t->challenge.secret_size), &got);
 }
 
+static int run_create(Setting *t)
+{
+        TpmCreation creation;
+        TpmBlob blob;
+
+        return tpm_key_create(t->scene.tpm, &t->under_ek, TPM_KEY_SIGN_P256, &blob, &creation);
+}
+
+static int run_certify_creation(Setting *t)
+{
+        const TpmKey ak = { .parent = t->under_ek, .blob = &t->ak },
+                     key = { .parent = t->srk, .blob = &t->signer };
+        TpmSigned s;
+
+        return tpm_key_certify_creation(t->scene.tpm, &ak, &key, &t->creation, BYTES("x", 1), &s);
+}
+
+static int run_import(Setting *t)
+{
+        const TpmDuplicate d = { .duplicate = BYTES(t->r.data + 2, t->r.size - 2),
+                                 .public_area = BYTES(t->u.data + 2, t->u.size - 2),
+                                 .encrypted_seed = BYTES(t->s.data + 2, t->s.size - 2) };
+
+        return tpm_import(t->scene.tpm, &t->srk, &d, &t->imported);
+}
+
+static int run_sign(Setting *t)
+{
+        const TpmKey key = { .parent = t->srk, .blob = &t->imported, .bank = HASH_SHA256, .mask = SCENE_MASK };
+        uint8_t digest[32] = { 1 }, signature[TPM_SIGNATURE_MAX];
+        size_t size;
+
+        return tpm_key_sign(t->scene.tpm, &key, HASH_SHA256, BYTES_ARRAY(digest), signature, &size);
+}
+
+static int run_hmac(Setting *t)
+{
+        const TpmKey key = { .parent = t->srk, .blob = &t->mac };
+        cleanup_secret Secret *data = NULL, *got = NULL;
+
+        CHECK_OK(secret_new_random(64, &data));
+        t->half = hide(secret_bytes(data));
+        return tpm_key_hmac(t->scene.tpm, &key, data, &got);
+}
+
+static int run_audit(Setting *t)
+{
+        const TpmKey ak = { .parent = t->under_ek, .blob = &t->ak };
+        static const uint32_t code = TPM2_CC_GetRandom;
+        TpmAuditedRead audited;
+        TpmSigned s;
+        int r;
+
+        r = tpm_audit_commands(t->scene.tpm, &code, 1, NULL, 0);
+        if (r == 0) r = tpm_audit_read(t->scene.tpm, &ak, BYTES("x", 1), &s);
+        return r == 0 ? tpm_audit_pcr_read(t->scene.tpm, &ak, BYTES("x", 1), HASH_SHA256, SCENE_MASK, &audited)
+                      : r;
+}
+
 static const Sequence sequences[] = {
         { "open", NULL, run_open, true },
         { "ek", NULL, run_ek },
@@ -190,6 +255,12 @@ static const Sequence sequences[] = {
         { "unseal, ticket", NULL, run_ticket },
         { "unseal, pcrsig", NULL, run_pcrsig },
         { "activate", NULL, run_activate },
+        { "key: create", NULL, run_create },
+        { "key: certify creation", NULL, run_certify_creation },
+        { "key: import", NULL, run_import },
+        { "key: sign", NULL, run_sign },
+        { "key: HMAC", NULL, run_hmac },
+        { "audits", NULL, run_audit },
 };
 
 /* ---- the TPM it all runs on ---- */
@@ -244,6 +315,30 @@ static void prepare_challenge(Setting *t)
         secret_wipe(secret, sizeof(secret));
 }
 
+static void prepare_workload(Setting *t)
+{
+        Tpm *tpm = t->scene.tpm;
+        cleanup_writer Writer parent = WRITER_INIT(4096);
+        Bytes b;
+
+        t->srk = (TpmParent){ .srk = &t->scene.srk };
+        t->under_ek = (TpmParent){ .ek = &t->ek };
+        CHECK_OK(tpm_key_create(tpm, &t->under_ek, TPM_KEY_ATTEST_P256, &t->ak, NULL));
+        CHECK_OK(tpm_key_create(tpm, &t->srk, TPM_KEY_SIGN_P256, &t->signer, &t->creation));
+        CHECK_OK(tpm_key_create(tpm, &t->srk, TPM_KEY_HMAC_SHA256, &t->mac, NULL));
+        writer_tpm2b(&parent, tpm_public_bytes(&t->scene.srk.public_area));
+        CHECK_OK(writer_finish(&parent, &b));
+        rig_write(t->scene.rig, "parent", b);
+        const Policy policy = policy_pcr_now(tpm, HASH_SHA256, SCENE_MASK);
+        rig_write(t->scene.rig, "policy", BYTES_ARRAY(policy.bytes));
+        rig_run(t->scene.rig, "openssl ecparam -name prime256v1 -genkey -noout -out k.pem && "
+                              "tpm2_duplicate -T none -U parent -k k.pem -G ecc -L policy -r r -u u -s s");
+        t->r = rig_read(t->scene.rig, "r");
+        t->u = rig_read(t->scene.rig, "u");
+        t->s = rig_read(t->scene.rig, "s");
+        CHECK_OK(run_import(t));
+}
+
 static void setting_init(Setting *t)
 {
         cleanup_secret Secret *half = NULL;
@@ -258,10 +353,14 @@ static void setting_init(Setting *t)
         prepare_seals(t, half);
         prepare_ticket(t);
         prepare_challenge(t);
+        prepare_workload(t);
 }
 
 static void setting_deinit(Setting *t)
 {
+        free((void *)t->r.data);
+        free((void *)t->u.data);
+        free((void *)t->s.data);
         tpm_ek_deinit(&t->ek);
         scene_deinit(&t->scene);
 }
