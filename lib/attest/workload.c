@@ -10,7 +10,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { CREATION_DATA_MAX = 1024 }; /* with 16 selections and all Names below 600 */
+enum {
+        CREATION_DATA_MAX = 1024, /* with 16 selections and all Names below 600 */
+        CODES_BYTES_MAX = 2048,   /* there are fewer than 512 command codes */
+};
 
 /* ---- keys ---- */
 
@@ -195,7 +198,7 @@ int attest_audit_extend(Digest *digest, const AttestCommand *command)
 
 int attest_audited_commands(HashAlg alg, const uint32_t *codes, size_t n, Digest *ret)
 {
-        cleanup_writer Writer w = WRITER_INIT(4 * 512); /* there are fewer command codes */
+        cleanup_writer Writer w = WRITER_INIT(CODES_BYTES_MAX);
         Digest d = { .alg = alg, .size = hash_size((uint16_t)alg) };
         Bytes b;
         int r;

@@ -5,12 +5,13 @@
  *   P  TPMT_PUBLIC
  *   Q  TPMS_ATTEST of a quote, C of a certification: signed here before it is judged, since no mutation of one
  *      would come past the signature and reach the parser behind it
+ *   K  TPMS_CREATION_DATA, certified here; A, B  TPMS_ATTEST of a command and of a session audit
  *   S  TPMT_SIGNATURE of an ECDSA AK, R of an RSASSA one, over something fixed */
 
 #include "fuzz.h"
 
 #include "attest/credential.h"
-#include "attest/quote.h"
+#include "attest/workload.h"
 #include "base/writer.h"
 
 #include <stdlib.h>
@@ -147,6 +148,49 @@ static void try_certify(Bytes b)
         MUST(attest_certify_verify(b, sign(ak, b, &w), &ak->public, &extra, &ak->public, &at) > 0);
 }
 
+/* TPMS_CREATION_INFO of the AK by itself, over this creation data. */
+static void try_creation(Bytes data)
+{
+        const Ak *ak = ak_of(ATTEST_ALG_ECDSA);
+        cleanup_writer Writer w = WRITER_INIT(ATTEST_SIGNATURE_MAX), s = WRITER_INIT(ATTEST_STRUCTURE_MAX);
+        uint8_t digest[SHA256_SIZE], rest[17 + 8] = { 0 };
+        AttestCreation c;
+        AttestName name;
+        Bytes b;
+
+        MUST(attest_public_name(&ak->public, &name) == 0 && hash_sha256(data, digest) == 0);
+        writer_be32(&s, 0xff544347);
+        writer_be16(&s, 0x801a);
+        writer_tpm2b(&s, attest_name_bytes(&name));
+        writer_tpm2b(&s, BYTES_ARRAY(extra.bytes));
+        writer_bytes(&s, BYTES_ARRAY(rest));
+        writer_tpm2b(&s, attest_name_bytes(&name));
+        writer_tpm2b(&s, BYTES_ARRAY(digest));
+        MUST(writer_finish(&s, &b) == 0);
+        const AttestSigned made = { b, sign(ak, b, &w) };
+        const int r = attest_creation_verify(&made, &ak->public, BYTES_ARRAY(extra.bytes), &ak->public, data, &c);
+
+        MUST(r == 0 || r == ATTEST_E_FORM);
+        if (r == 0) MUST(c.outside_info.data + c.outside_info.size == data.data + data.size);
+}
+
+static void try_audit(Bytes b, bool session)
+{
+        const Ak *ak = ak_of(ATTEST_ALG_ECDSA);
+        cleanup_writer Writer w = WRITER_INIT(ATTEST_SIGNATURE_MAX);
+        const AttestSigned s = { b, sign(ak, b, &w) };
+        AttestCommandAudit a;
+        AttestSessionAudit of_session;
+
+        if (session) {
+                if (attest_session_audit_verify(&s, &ak->public, BYTES_ARRAY(extra.bytes), &of_session) == 0)
+                        MUST(of_session.digest.size == hash_size((uint16_t)of_session.digest.alg));
+                return;
+        }
+        if (attest_command_audit_verify(&s, &ak->public, BYTES_ARRAY(extra.bytes), &a) == 0)
+                MUST(a.audit.size == a.commands.size && a.audit.size > 0);
+}
+
 static void try_signature(Bytes b, uint16_t scheme)
 {
         AttestQuote q;
@@ -163,6 +207,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         case 'P': try_public(rest); break;
         case 'Q': try_quote(rest); break;
         case 'C': try_certify(rest); break;
+        case 'K': try_creation(rest); break;
+        case 'A': try_audit(rest, false); break;
+        case 'B': try_audit(rest, true); break;
         case 'S': try_signature(rest, ATTEST_ALG_ECDSA); break;
         case 'R': try_signature(rest, ATTEST_ALG_RSASSA); break;
         default: break;
