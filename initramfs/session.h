@@ -13,6 +13,7 @@
 #include "initramfs/timeline.h"
 #include "node/boot.h"
 #include "node/config.h"
+#include "node/unlock.h"
 #include "proto/node.pb.h"
 #include "tpm/keys.h"
 #include "unlock/volume.h"
@@ -50,7 +51,7 @@ typedef struct Session {
 
         /* For the state file and the console, set with the outcome. */
         const char *outcome; /* ATTEST_CAP_*; NULL while nothing is open */
-        char verifier[256];
+        char verifier[UNLOCK_VERIFIER_SIZE];
         char node_name[65];
         char release_id[17];
         char *tpm_commands; /* names of those between first and last */

@@ -106,14 +106,18 @@ static int pinned_srk(const Token *token, TpmObject *ret)
         return r == 0 ? 0 : error_prefix(r, "the token's storage key");
 }
 
-int seal_open(Tpm *tpm, const Token *token, const NodeBoot *boot, Secret **ret)
-{
-        const TokenApproval *approval = find_approval(token, boot);
-        uint8_t ref[SHA256_SIZE];
-        TpmUnsealParams params = { .bank = boot->bank };
+struct SealOpening {
+        TpmUnseal *unseal;
+        TpmUnsealParams params; /* views of what follows, and of the token */
         TpmApproval authority;
         TpmObject srk;
         AttestPublic key;
+        uint8_t policy_ref[SHA256_SIZE];
+};
+
+static int fill_opening(const Token *token, const NodeBoot *boot, SealOpening *o)
+{
+        const TokenApproval *approval = find_approval(token, boot);
         int r;
 
         if (token->bank != boot->bank)
@@ -123,20 +127,60 @@ int seal_open(Tpm *tpm, const Token *token, const NodeBoot *boot, Secret **ret)
                 return error_set(TPM_E_POLICY,
                                  "PCR 7 of this boot is in none of the cluster's approvals: Secure Boot "
                                  "state or keys changed");
-        r = pinned_srk(token, &srk);
-        if (r == 0) r = authority_of(token, &key, ref);
-        if (r == 0) r = get_tpm2b(&token->seal_private, &params.private_area);
-        if (r == 0) r = get_tpm2b(&token->seal_public, &params.public_area);
-        if (r != 0) return r;
-        authority = (TpmApproval){
-                .key_public = BYTES(key.encoded, key.encoded_size),
+        o->params = (TpmUnsealParams){ .srk = &o->srk,
+                                       .bank = boot->bank,
+                                       .mask = ATTEST_PCR_BIT(ATTEST_SECURE_BOOT_PCR) |
+                                               ATTEST_PCR_BIT(ATTEST_CAP_PCR),
+                                       .approval = &o->authority };
+        r = pinned_srk(token, &o->srk);
+        if (r == 0) r = authority_of(token, &o->key, o->policy_ref);
+        if (r == 0) r = get_tpm2b(&token->seal_private, &o->params.private_area);
+        if (r == 0) r = get_tpm2b(&token->seal_public, &o->params.public_area);
+        o->authority = (TpmApproval){
+                .key_public = BYTES(o->key.encoded, o->key.encoded_size),
                 .policy = BYTES_ARRAY(approval->policy),
-                .policy_ref = BYTES_ARRAY(ref),
+                .policy_ref = BYTES_ARRAY(o->policy_ref),
                 .signature = token_blob_bytes(&approval->signature),
                 .ticket = token_blob_bytes(&approval->ticket),
         };
-        params.srk = &srk;
-        params.mask = ATTEST_PCR_BIT(ATTEST_SECURE_BOOT_PCR) | ATTEST_PCR_BIT(ATTEST_CAP_PCR);
-        params.approval = &authority;
-        return tpm_unseal(tpm, &params, ret);
+        return r;
+}
+
+int seal_prepare(Tpm *tpm, const Token *token, const NodeBoot *boot, SealOpening **ret)
+{
+        cleanup_seal_opening SealOpening *o = calloc(1, sizeof(*o));
+        int r;
+
+        if (!o) return -ENOMEM;
+        r = fill_opening(token, boot, o);
+        if (r == 0) r = tpm_unseal_start(tpm, &o->params, &o->unseal);
+        if (r != 0) return r;
+        *ret = TAKE_PTR(o);
+        return 0;
+}
+
+int seal_read(SealOpening *o, Secret **ret)
+{
+        return tpm_unseal_read(o->unseal, ret);
+}
+
+Bytes seal_ticket(const SealOpening *o)
+{
+        return tpm_unseal_ticket(o->unseal);
+}
+
+void seal_opening_free(SealOpening *o)
+{
+        if (!o) return;
+        tpm_unseal_free(o->unseal);
+        free(o);
+}
+
+int seal_open(Tpm *tpm, const Token *token, const NodeBoot *boot, Secret **ret)
+{
+        cleanup_seal_opening SealOpening *o = NULL;
+        int r;
+
+        r = seal_prepare(tpm, token, boot, &o);
+        return r == 0 ? seal_read(o, ret) : r;
 }

@@ -22,3 +22,16 @@ _must_check_ int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, T
  * TPM_E_POLICY: the state of this boot is not approved, TPM_E_CAPPED: this boot was capped already; else what
  * tpm_unseal() says. */
 _must_check_ int seal_open(Tpm *tpm, const Token *token, const NodeBoot *boot, Secret **ret);
+
+/* The same in two steps: what needs neither the quote nor the network first, so that the TPM is not idle while a
+ * connection comes up. Other commands may be sent in between; token lives until the opening is freed. */
+typedef struct SealOpening SealOpening;
+_must_check_ int seal_prepare(Tpm *tpm, const Token *token, const NodeBoot *boot, SealOpening **ret);
+/* Once. The ticket for the next boot, where there is a new one, is seal_ticket()'s, as long as the opening lives.
+ */
+_must_check_ int seal_read(SealOpening *o, Secret **ret);
+Bytes seal_ticket(const SealOpening *o);
+/* Flushes what is loaded. */
+void seal_opening_free(SealOpening *o);
+DEFINE_CLEANUP(SealOpening, seal_opening_free)
+#define cleanup_seal_opening _cleanup_(seal_opening_freep)

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "node/unlock.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "node/evidence.h"
+#include "proto/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Attempt {
+        const UnlockParams *params;
+        Unlocked *unlocked;
+        pthread_t preparing;
+        SealOpening *opening; /* between preparing and unsealing */
+        RpcChannel *channel;
+        RpcStream *stream;
+        TpmObject ak;
+        halfkey_v1_UnlockRequest *request;
+        halfkey_v1_UnlockResponse *response;
+} Attempt;
+
+void unlocked_free(Unlocked *u)
+{
+        if (!u) return;
+        secret_wipe(u, sizeof(*u));
+        free(u);
+}
+
+static void attempt_deinit(Attempt *a)
+{
+        rpc_stream_cancel(TAKE_PTR(a->stream));
+        rpc_channel_close(TAKE_PTR(a->channel));
+        free(a->request);
+        if (a->response) secret_wipe(a->response, sizeof(*a->response));
+        free(a->response);
+        unlocked_free(a->unlocked);
+}
+
+static void note(const Attempt *a, const char *step)
+{
+        if (a->params->note) a->params->note(step, a->params->userdata);
+}
+
+/* ---- the node's half ---- */
+
+/* A failure waits for the answer, which may bring an approval of the state the TPM is in. */
+static void keep_unsealed(Attempt *a, int r)
+{
+        a->unlocked->unsealed = r;
+        if (r != 0)
+                (void)snprintf(a->unlocked->unseal_text, sizeof(a->unlocked->unseal_text), "%s", error_detail(r));
+}
+
+/* In a thread of its own, beside the connection. */
+static void *prepare(void *userdata)
+{
+        Attempt *a = userdata;
+        const UnlockParams *p = a->params;
+
+        pthread_mutex_lock(p->lock);
+        if (!*p->cancelled && !*p->half)
+                keep_unsealed(a, seal_prepare(p->tpm, p->tokens[0], p->boot, &a->opening));
+        pthread_mutex_unlock(p->lock);
+        return NULL;
+}
+
+static void unseal(Attempt *a)
+{
+        if (!a->opening) return;
+        keep_unsealed(a, seal_read(a->opening, a->params->half));
+        seal_opening_free(TAKE_PTR(a->opening));
+}
+
+/* ---- evidence ---- */
+
+static int find_ak(Attempt *a)
+{
+        const NodeConfig *c = a->params->config;
+
+        if (!c->enrolled) return tpm_ak_ensure(a->params->tpm, &a->ak);
+        return tpm_object_init(TPM_HANDLE_AK, BYTES(c->ak_public, c->ak_public_size), &a->ak);
+}
+
+static int context_of(const Attempt *a, AttestContext *ret)
+{
+        const UnlockParams *p = a->params;
+        AttestContext c = { .purpose = ATTEST_PURPOSE_UNLOCK, .role = "node" };
+        int r;
+
+        memcpy(c.node_id, p->tokens[0]->node_id, sizeof(c.node_id));
+        memcpy(c.attempt_id, p->attempt_id, sizeof(c.attempt_id));
+        r = config_hash(p->config, c.config_hash);
+        if (r == 0) r = token_set_hash(p->tokens, p->n_tokens, c.tokens_hash);
+        if (r == 0) r = rpc_channel_exporter(a->channel, c.exporter);
+        if (r < 0) return r;
+        *ret = c;
+        return 0;
+}
+
+/* An AK that somebody evicted is made again: its template is fixed, so it is the same key. */
+static int make_evidence(Attempt *a, const EvidenceParams *params, halfkey_v1_Evidence *ret, bool *ret_replays)
+{
+        Tpm *tpm = a->params->tpm;
+        TpmObject again;
+        int r;
+
+        r = evidence_make(tpm, params, ret, ret_replays);
+        if (r != TPM_E_ABSENT) return r;
+        r = tpm_ak_ensure(tpm, &again);
+        if (r == 0) r = tpm_object_check_name(&again, tpm_name_bytes(&a->ak.name));
+        if (r != 0) return error_prefix(r, "the attestation key was gone");
+        return evidence_make(tpm, params, ret, ret_replays);
+}
+
+static int send_proof(Attempt *a)
+{
+        const UnlockParams *p = a->params;
+        halfkey_v1_UnlockProof *proof = &a->request->step.proof;
+        EvidenceParams params = { .boot = p->boot, .ak = &a->ak };
+        const size_t sent = p->boot->log_size;
+        bool replays = false;
+        int r;
+
+        a->request->which_step = halfkey_v1_UnlockRequest_proof_tag;
+        proof->has_evidence = true;
+        r = context_of(a, &params.context);
+        if (r == 0) r = evidence_add_volumes(p->tokens, p->n_tokens, proof->volume, &proof->volume_count);
+        if (r == 0) r = make_evidence(a, &params, &proof->evidence, &replays);
+        if (r == 0) r = call_send_log_rest(a->stream, p->boot, halfkey_v1_UnlockRequest_log_tag, sent);
+        if (r != 0) return r;
+        if (!replays) {
+                IGNORE_RESULT(evidence_explain(p->tpm, p->boot)); /* the verifier will refuse: say why here */
+                log_warning("the event log does not give the TPM's PCRs: %s", error_detail(-EBADMSG));
+        }
+        return call_send(a->stream, halfkey_v1_UnlockRequest_fields, a->request, true);
+}
+
+/* ---- the call ---- */
+
+static int connect_and_send_log(Attempt *a)
+{
+        int r;
+
+        r = call_connect(a->params->config, &a->channel);
+        if (r < 0) return r;
+        (void)snprintf(a->params->verifier, UNLOCK_VERIFIER_SIZE, "%s", rpc_channel_address(a->channel));
+        note(a, "connected");
+        r = call_start(a->channel, "Unlock", &a->stream);
+        return r == 0 ? call_send_log(a->stream, a->params->boot, halfkey_v1_UnlockRequest_log_tag) : r;
+}
+
+/* The TPM's part, with the lock held. */
+static int quote_and_unseal(Attempt *a)
+{
+        int r;
+
+        if (*a->params->cancelled) return -ECANCELED;
+        r = find_ak(a);
+        if (r == 0) r = send_proof(a);
+        if (r != 0) return r;
+        note(a, "evidence sent");
+        unseal(a);
+        return 0;
+}
+
+static int receive(Attempt *a, halfkey_v1_Refusal *ret_refusal)
+{
+        int r;
+
+        r = call_receive(&a->stream, halfkey_v1_UnlockResponse_fields, a->response);
+        if (r < 0) return r;
+        if (a->response->which_step == halfkey_v1_UnlockResponse_refusal_tag)
+                return call_refused(&a->response->step.refusal, ret_refusal);
+        if (a->response->which_step != halfkey_v1_UnlockResponse_result_tag)
+                return error_set(-EPROTO, "the verifier's answer is empty");
+        note(a, "released");
+        a->unlocked->result = a->response->step.result;
+        return 0;
+}
+
+static int run(Attempt *a, halfkey_v1_Refusal *ret_refusal)
+{
+        pthread_mutex_t *lock = a->params->lock;
+        int r;
+
+        r = pthread_create(&a->preparing, NULL, prepare, a);
+        if (r != 0) return -r;
+        r = connect_and_send_log(a);
+        pthread_join(a->preparing, NULL);
+        pthread_mutex_lock(lock);
+        if (r == 0) r = quote_and_unseal(a);
+        seal_opening_free(TAKE_PTR(a->opening));
+        pthread_mutex_unlock(lock);
+        return r == 0 ? receive(a, ret_refusal) : r;
+}
+
+int node_unlock(const UnlockParams *params, Unlocked **ret, halfkey_v1_Refusal *ret_refusal)
+{
+        _cleanup_(attempt_deinit) Attempt a = { .params = params };
+        int r;
+
+        a.unlocked = calloc(1, sizeof(*a.unlocked));
+        a.request = calloc(1, sizeof(*a.request));
+        a.response = calloc(1, sizeof(*a.response));
+        if (!a.unlocked || !a.request || !a.response) return -ENOMEM;
+        r = run(&a, ret_refusal);
+        if (r != 0) return r;
+        *ret = TAKE_PTR(a.unlocked);
+        return 0;
+}
