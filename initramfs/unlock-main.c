@@ -332,6 +332,7 @@ static int run(Unlock *u)
         cancel_worker(u);
         pthread_mutex_lock(&u->session.lock);
         r = session_open(&u->session, outcome);
+        tpm_flush(u->session.tpm); /* of an attempt that a typed key has overtaken */
         pthread_mutex_unlock(&u->session.lock);
         if (r != 0) return r;
         summarise(&u->session);

@@ -178,6 +178,7 @@ static int receive(Attempt *a, halfkey_v1_Refusal *ret_refusal)
         if (a->response->which_step != halfkey_v1_UnlockResponse_result_tag)
                 return error_set(-EPROTO, "the verifier's answer is empty");
         note(a, "released");
+        a->unlocked->ak = a->ak;
         a->unlocked->result = a->response->step.result;
         return 0;
 }

@@ -35,6 +35,7 @@ typedef struct UnlockParams {
 typedef struct Unlocked {
         int unsealed; /* TPM_E_*, and why in words: the answer may bring an approval of the state it is in */
         char unseal_text[256];
+        TpmObject ak; /* that signed the evidence */
         halfkey_v1_UnlockResult result;
 } Unlocked;
 

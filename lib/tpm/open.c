@@ -106,10 +106,15 @@ int tpm_open(const char *tcti, Tpm **ret)
         return 0;
 }
 
+void tpm_flush(Tpm *tpm)
+{
+        while (tpm->bus.n_loaded > 0) bus_flush(&tpm->bus, tpm->bus.loaded[tpm->bus.n_loaded - 1]);
+}
+
 void tpm_close(Tpm *tpm)
 {
         if (!tpm) return;
-        while (tpm->bus.n_loaded > 0) bus_flush(&tpm->bus, tpm->bus.loaded[tpm->bus.n_loaded - 1]);
+        tpm_flush(tpm);
         Esys_Finalize(&tpm->esys);
         Tss2_TctiLdr_Finalize(&tpm->tcti);
         free(tpm->where);

@@ -49,6 +49,9 @@ enum { TPM_BUSY_SECONDS = 10 };
  * TPM_E_GONE, TPM_E_BUSY, -EACCES, -EINVAL for a TCTI that cannot be loaded. */
 _must_check_ int tpm_open(const char *tcti, Tpm **ret);
 void tpm_close(Tpm *tpm);
+/* Flushes what is loaded because of us, for a process that ends without tpm_close(): the device has no resource
+ * manager. What was prepared is gone then, and may still be freed. */
+void tpm_flush(Tpm *tpm);
 DEFINE_CLEANUP(Tpm, tpm_close)
 #define cleanup_tpm _cleanup_(tpm_closep)
 
