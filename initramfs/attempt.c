@@ -36,7 +36,8 @@ static int check_headers(Session *s)
 
                 if (!v->token) return error_set(-ENOKEY, "volume '%s' is not enrolled", v->setting->name);
                 r = volume_check(v->volume, HEADER_USE_TOKEN);
-                if (r != 0) return error_prefix(r, "volume '%s': header refused", v->setting->name);
+                if (r == 0) r = volume_compare_record(v->volume, v->token);
+                if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
                 if (strcmp(v->token->role, v->setting->role) != 0)
                         return error_set(VOLUME_E_REFUSED, "volume '%s' has the role '%s', expected '%s'",
                                          v->setting->name, v->token->role, v->setting->role);
@@ -84,14 +85,11 @@ static int half_of(const halfkey_v1_UnlockResult *result, uint64_t generation, S
 
 static int open_one(Attempt *a, OwnVolume *v)
 {
-        cleanup_secret Secret *half = NULL, *passphrase = NULL;
+        cleanup_secret Secret *half = NULL;
         int r;
 
         r = half_of(&a->unlocked->result, v->token->generation, &half);
-        if (r == 0)
-                r = unlock_volume_passphrase(a->s->node_half, half, v->token->volume_id, v->token->role,
-                                             v->token->node_id, &passphrase);
-        if (r == 0) r = volume_unlock_keyslot(v->volume, v->token->keyslot, passphrase, &v->key);
+        if (r == 0) r = session_open_keyslot(v, a->s->node_half, half, &v->key);
         if (r == 0) r = session_set_tag(v);
         return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
 }
@@ -125,7 +123,8 @@ static int open_all(Attempt *a)
         timeline_note(&a->s->timeline, "keys known");
         /* Power was lost between the end of the enrolment and its last write. */
         if (!a->s->config->enrolled)
-                r = session_set_node(a->s, a->root->node_id, tpm_public_bytes(&a->ak.public_area));
+                r = session_set_node(a->s, a->s->volumes[0].token->node_id,
+                                     tpm_public_bytes(&a->unlocked->ak.public_area));
         return r;
 }
 

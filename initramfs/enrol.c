@@ -187,10 +187,17 @@ static int recovery_for_site(const Enrolment *e, const Secret *recovery, halfkey
         return PROTO_SET(ret->recovery_key, BYTES(cms, size));
 }
 
+static int header_key_of(const Enrolment *e, const Token *t, Secret **ret)
+{
+        return unlock_header_key(e->node_half, e->registered->cluster_half, t->volume_id, t->role, t->node_id,
+                                 ret);
+}
+
 static int add_keyslots(Enrolment *e, OwnVolume *v, const EnrolPlan *plan, Token *t, const Secret *volume_key,
                         halfkey_v1_Volume *ret)
 {
-        cleanup_secret Secret *passphrase = NULL, *recovery = NULL, *proven = NULL;
+        cleanup_secret Secret *passphrase = NULL, *header_key = NULL, *recovery = NULL, *proven = NULL;
+        EnrolKeys keys = { .volume_key = volume_key };
         int r;
 
         t->keyslot = plan->keyslot;
@@ -201,8 +208,11 @@ static int add_keyslots(Enrolment *e, OwnVolume *v, const EnrolPlan *plan, Token
         if (r == 0) r = recovery_key_generate(&recovery);
         if (r == 0) r = enrol_add_keyslot(v->volume, volume_key, plan->recovery_keyslot, recovery);
         if (r == 0) r = recovery_for_site(e, recovery, ret);
+        if (r == 0) r = header_key_of(e, t, &header_key);
+        keys.header_key = header_key;
+        if (r == 0) r = enrol_record(v->volume, &keys, t);
         if (r == 0) r = enrol_write_token(v->volume, t);
-        if (r == 0) r = enrol_prove(v->device, passphrase, &proven);
+        if (r == 0) r = enrol_prove(v->device, passphrase, header_key, &proven);
         return r;
 }
 
@@ -272,7 +282,6 @@ static int open_sealed_half(Enrolment *e, Token *t)
 
 static int open_sealed(Enrolment *e, OwnVolume *v, Secret **ret_volume_key)
 {
-        cleanup_secret Secret *passphrase = NULL;
         Token *t = v->token;
         int r = 0;
 
@@ -284,23 +293,35 @@ static int open_sealed(Enrolment *e, OwnVolume *v, Secret **ret_volume_key)
                         "its token was made from generation %llu of the cluster's half, which is now %llu",
                         (unsigned long long)t->generation, (unsigned long long)e->registered->result.generation);
         if (!e->node_half) r = open_sealed_half(e, t);
-        if (r == 0)
-                r = unlock_volume_passphrase(e->node_half, e->registered->cluster_half, t->volume_id, t->role,
-                                             t->node_id, &passphrase);
-        if (r == 0) r = volume_unlock_keyslot(v->volume, t->keyslot, passphrase, ret_volume_key);
-        return r;
+        return r == 0 ? session_open_keyslot(v, e->node_half, e->registered->cluster_half, ret_volume_key) : r;
+}
+
+/* The one on the disk: a try in this boot may have written another since. */
+static int read_token(OwnVolume *v)
+{
+        Token *t = NULL;
+        const int r = volume_token(v->volume, &t);
+
+        if (r != 0) return r;
+        token_free(v->token);
+        v->token = t;
+        return 0;
 }
 
 /* An earlier run got as far as the token. The recovery key that it made reached nobody, so there is a new one. */
 static int finish_volume(Enrolment *e, OwnVolume *v, halfkey_v1_Volume *described)
 {
-        cleanup_secret Secret *volume_key = NULL, *recovery = NULL;
+        cleanup_secret Secret *volume_key = NULL, *header_key = NULL, *recovery = NULL;
+        EnrolKeys keys;
         int r;
 
         r = reopen(v, HEADER_USE_TOKEN);
+        if (r == 0) r = read_token(v);
         if (r == 0) r = open_sealed(e, v, &volume_key);
+        if (r == 0) r = header_key_of(e, v->token, &header_key);
         if (r == 0) r = recovery_key_generate(&recovery);
-        if (r == 0) r = enrol_renew_recovery(v->volume, volume_key, v->token, recovery);
+        keys = (EnrolKeys){ .volume_key = volume_key, .header_key = header_key };
+        if (r == 0) r = enrol_renew_recovery(v->volume, &keys, v->token, recovery);
         if (r == 0) r = recovery_for_site(e, recovery, described);
         if (r == 0) r = reopen(v, HEADER_USE_TOKEN);
         return r == 0 ? take_volume(e, v, &volume_key, described) : r;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "node/devices.h"
 #include "node/esp.h"
+#include "unlock/combine.h"
 #include "unlock/crypttab.h"
 #include "unlock/find.h"
 
@@ -347,6 +348,22 @@ int session_open(Session *s, const char *outcome)
         return 0;
 }
 
+int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half,
+                         Secret **ret_volume_key)
+{
+        cleanup_secret Secret *passphrase = NULL, *header_key = NULL;
+        const Token *t = v->token;
+        int r;
+
+        r = unlock_header_key(node_half, cluster_half, t->volume_id, t->role, t->node_id, &header_key);
+        if (r == 0) r = volume_verify_record(v->volume, t, RECORD_TAG_HALVES, header_key);
+        if (r == 0)
+                r = unlock_volume_passphrase(node_half, cluster_half, t->volume_id, t->role, t->node_id,
+                                             &passphrase);
+        if (r == 0) r = volume_unlock_keyslot(v->volume, t->keyslot, passphrase, ret_volume_key);
+        return r;
+}
+
 int session_set_tag(OwnVolume *v)
 {
         memcpy(v->tag.id, v->token->volume_id, sizeof(v->tag.id));
@@ -354,24 +371,41 @@ int session_set_tag(OwnVolume *v)
         return attest_volume_tag(secret_bytes(v->key), v->tag.id, v->tag.role, v->tag.tag);
 }
 
-/* The header as it is now: an enrolment that failed may have changed it. */
+/* Header and token as they are now: an enrolment that failed may have changed them. */
 static int reopen(OwnVolume *v)
 {
+        int r;
+
         secret_free(TAKE_PTR(v->key));
         volume_free(TAKE_PTR(v->volume));
-        return volume_open(v->device, &v->volume);
+        token_free(TAKE_PTR(v->token));
+        r = volume_open(v->device, &v->volume);
+        if (r == 0 && volume_has_token(v->volume) == 0) r = volume_token(v->volume, &v->token);
+        return r;
+}
+
+/* A typed key opens what it opens; a header with our token has to be the one we wrote as well. */
+static int try_typed(OwnVolume *v, const Secret *typed)
+{
+        int keyslot, r;
+
+        r = volume_check(v->volume, HEADER_USE_TYPED);
+        if (r == 0) r = volume_try_any(v->volume, typed, &keyslot, &v->key);
+        if (r != 0 || !v->token) return r;
+        r = volume_verify_record(v->volume, v->token, RECORD_TAG_VOLUME_KEY, v->key);
+        if (r == 0) r = session_set_tag(v);
+        if (r != 0) secret_free(TAKE_PTR(v->key));
+        return r;
 }
 
 int session_try_typed(Session *s, const Secret *typed)
 {
         for (size_t i = 0; i < s->n_volumes; i++) {
                 OwnVolume *v = &s->volumes[i];
-                int keyslot, r;
+                int r;
 
                 r = reopen(v);
-                if (r == 0) r = volume_check(v->volume, HEADER_USE_TYPED);
-                if (r == 0) r = volume_try_any(v->volume, typed, &keyslot, &v->key);
-                if (r == 0 && v->token) r = session_set_tag(v);
+                if (r == 0) r = try_typed(v, typed);
                 if (r == 0) continue;
                 if (i == 0) return error_prefix(r, "volume '%s'", v->setting->name);
                 log_warning("volume '%s' stays closed: %s", v->setting->name, error_detail(r));

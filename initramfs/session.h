@@ -75,6 +75,10 @@ bool session_unfinished(const Session *s);
 /* Whether every volume has its token. */
 bool session_complete(const Session *s);
 
+/* Both halves are known: verifies the header's tag, then opens the token's keyslot. VOLUME_E_*. */
+_must_check_ int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half,
+                                      Secret **ret_volume_key);
+
 /* The key and the token of v are known: computes the tag that goes into the cap. */
 _must_check_ int session_set_tag(OwnVolume *v);
 

@@ -16,3 +16,9 @@ enum { COMBINE_HALF_SIZE = 32, COMBINE_PASSPHRASE_SIZE = 32 };
 _must_check_ int unlock_volume_passphrase(const Secret *node_half, const Secret *cluster_half,
                                           const uint8_t volume_id[static TOKEN_VOLUME_ID_SIZE], const char *role,
                                           const uint8_t node_id[static TOKEN_NODE_ID_SIZE], Secret **ret);
+
+/* The key of the header's tag (unlock/record.h), 32 bytes: the same derivation with the label "halfkey header key
+ * v1", so that nobody without both halves writes a header that is opened unattended. */
+_must_check_ int unlock_header_key(const Secret *node_half, const Secret *cluster_half,
+                                   const uint8_t volume_id[static TOKEN_VOLUME_ID_SIZE], const char *role,
+                                   const uint8_t node_id[static TOKEN_NODE_ID_SIZE], Secret **ret);

@@ -159,6 +159,16 @@ int enrol_add_keyslot(Volume *v, const Secret *volume_key, int keyslot, const Se
         return prove_keyslot(v, keyslot, passphrase, volume_key);
 }
 
+int enrol_record(const Volume *v, const EnrolKeys *keys, Token *t)
+{
+        cleanup_volume Volume *fresh = NULL;
+        int r;
+
+        r = volume_open(v->path, &fresh);
+        if (r == 0) r = volume_check(fresh, HEADER_USE_TYPED);
+        return r == 0 ? record_write(fresh->header, t, keys->header_key, keys->volume_key) : r;
+}
+
 /* The token on the disk, through everything that the next boot puts it through, is the one that was written. */
 static int prove_token(const Volume *v, const char *json)
 {
@@ -193,16 +203,23 @@ int enrol_write_token(Volume *v, const Token *t)
         return prove_token(v, json);
 }
 
-int enrol_prove(const char *path, const Secret *passphrase, Secret **ret_volume_key)
+int enrol_prove(const char *path, const Secret *passphrase, const Secret *header_key, Secret **ret_volume_key)
 {
         cleanup_volume Volume *v = NULL;
+        cleanup_secret Secret *key = NULL;
+        cleanup_token Token *t = NULL;
         int r;
 
         r = volume_open(path, &v);
         if (r < 0) return r;
         r = volume_check(v, HEADER_USE_TOKEN);
+        if (r == 0) r = volume_token(v, &t);
+        if (r == 0) r = volume_verify_record(v, t, RECORD_TAG_HALVES, header_key);
+        if (r == 0) r = volume_unlock_keyslot(v, t->keyslot, passphrase, &key);
+        if (r == 0) r = volume_verify_record(v, t, RECORD_TAG_VOLUME_KEY, key);
         if (r != 0) return r;
-        return volume_unlock_keyslot(v, v->header->token_keyslot, passphrase, ret_volume_key);
+        *ret_volume_key = TAKE_PTR(key);
+        return 0;
 }
 
 /* Keyslots that no removal touches. */
@@ -267,7 +284,7 @@ static int free_keyslot(const Volume *v)
         return error_set(-ENOSPC, "%s: no keyslot is free", v->path);
 }
 
-int enrol_renew_recovery(Volume *v, const Secret *volume_key, Token *t, const Secret *recovery)
+int enrol_renew_recovery(Volume *v, const EnrolKeys *keys, Token *t, const Secret *recovery)
 {
         const int old = t->recovery_keyslot;
         uint32_t stay = 0;
@@ -283,14 +300,12 @@ int enrol_renew_recovery(Volume *v, const Secret *volume_key, Token *t, const Se
         if (fresh < 0) return fresh;
         mark.planned = stay | 1U << fresh;
         r = write_mark(v, &mark);
-        if (r == 0) r = enrol_add_keyslot(v, volume_key, fresh, recovery);
+        if (r == 0) r = enrol_add_keyslot(v, keys->volume_key, fresh, recovery);
         if (r != 0) return r;
         t->recovery_keyslot = fresh;
-        r = enrol_write_token(v, t);
-        if (r != 0) {
-                t->recovery_keyslot = old;
-                return r;
-        }
+        r = enrol_record(v, keys, t);
+        if (r == 0) r = enrol_write_token(v, t);
+        if (r != 0) return r;
         return old == TOKEN_KEYSLOT_NONE ? 0 : destroy(v, old);
 }
 

@@ -8,6 +8,7 @@
  *   enrol_reencrypt()      fresh volume key; resumes what was interrupted
  *   enrol_begin()          opens with the installer's key, clears what an interrupted run left, plans keyslots
  *   enrol_add_keyslot()    twice: passphrase from the halves, recovery key; each is proven by opening it
+ *   enrol_record()         the header as it now is, into the token, under its two tags
  *   enrol_write_token()    from here on the volume is ours; read back from disk, compared, opened
  * and later, on the host, without a key:
  *   enrol_remove_installer()
@@ -55,19 +56,28 @@ _must_check_ int enrol_begin(Volume *v, const Secret *installer_key, EnrolPlan *
  * then opens it from a second, fresh reading of the header and compares the volume key. -EEXIST: taken. */
 _must_check_ int enrol_add_keyslot(Volume *v, const Secret *volume_key, int keyslot, const Secret *passphrase);
 
+typedef struct EnrolKeys {
+        const Secret *volume_key;
+        const Secret *header_key; /* unlock_header_key() */
+} EnrolKeys;
+
+/* Reads the header afresh and puts its record and tags into t (unlock/record.h); after all keyslots are there. */
+_must_check_ int enrol_record(const Volume *v, const EnrolKeys *keys, Token *t);
+
 /* Writes the token, in place of the halfkey token there is, and reads it back from the disk through
  * header check and parser: any difference is an error. The keyslot must exist. Also used to store approvals
  * and tickets, which need no key. */
 _must_check_ int enrol_write_token(Volume *v, const Token *t);
 
 /* A new recovery key for a volume that has its token: adds a keyslot for it, names that one in t and in the
- * header, then removes the old one. At each instant the token's recovery keyslot is there. Leaves t unchanged on
- * failure. */
-_must_check_ int enrol_renew_recovery(Volume *v, const Secret *volume_key, Token *t, const Secret *recovery);
+ * header, then removes the old one. At each instant the token's recovery keyslot is there. After a failure the
+ * token on the disk may be the old or the new one: it is to be read again. */
+_must_check_ int enrol_renew_recovery(Volume *v, const EnrolKeys *keys, Token *t, const Secret *recovery);
 
-/* Opens path afresh as the next boot will: check for HEADER_USE_TOKEN, the token's keyslot with this
- * passphrase. Returns the volume key. */
-_must_check_ int enrol_prove(const char *path, const Secret *passphrase, Secret **ret_volume_key);
+/* Opens path afresh as the next boot will: check for HEADER_USE_TOKEN, the header's tag, the token's keyslot with
+ * this passphrase; and then the tag that a typed key relies on. Returns the volume key. */
+_must_check_ int enrol_prove(const char *path, const Secret *passphrase, const Secret *header_key,
+                             Secret **ret_volume_key);
 
 /* On the host, after the first accepted re-attestation, without a key: removes the keyslots that the mark
  * names as the installer's, then the mark. Keyslots that the halfkey token names always stay. Nothing to do

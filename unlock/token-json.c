@@ -122,6 +122,20 @@ static int parse_seal(const Field *root, Token *t)
         return r;
 }
 
+static int parse_header(const Field *root, Token *t)
+{
+        static const char *const keys[] = { "record", "halves", "volume_key", NULL };
+        Field f;
+        int r;
+
+        r = field_member(root, "header", &f);
+        if (r == 0) r = field_object(&f, keys, NULL);
+        if (r == 0) r = parse_blob(&f, "record", TOKEN_RECORD_MAX, &t->record);
+        if (r == 0) r = field_hex(&f, "halves", t->halves_tag, sizeof(t->halves_tag));
+        if (r == 0) r = field_hex(&f, "volume_key", t->volume_key_tag, sizeof(t->volume_key_tag));
+        return r;
+}
+
 static int parse_approval(const Field *f, TokenApproval *a)
 {
         static const char *const keys[] = { "policy", "signature", "ticket", NULL };
@@ -153,10 +167,10 @@ static int parse_approvals(const Field *root, Token *t)
 
 static int parse_root(const Field *f, Token *t)
 {
-        static const char *const keys[] = { "type",       "keyslots",  "version", "recovery_keyslot",
-                                            "volume_id",  "role",      "node_id", "generation",
-                                            "epoch",      "bank",      "srk",     "seal",
-                                            "policy_key", "approvals", NULL };
+        static const char *const keys[] = { "type",       "keyslots", "version",   "recovery_keyslot",
+                                            "volume_id",  "role",     "node_id",   "generation",
+                                            "epoch",      "bank",     "srk",       "seal",
+                                            "policy_key", "header",   "approvals", NULL };
         static const char *const types[] = { TOKEN_TYPE, NULL };
         char type[sizeof(TOKEN_TYPE)];
         int r;
@@ -167,6 +181,7 @@ static int parse_root(const Field *f, Token *t)
         if (r == 0) r = parse_numbers(f, t);
         if (r == 0) r = parse_srk(f, t);
         if (r == 0) r = parse_seal(f, t);
+        if (r == 0) r = parse_header(f, t);
         if (r == 0) r = parse_approvals(f, t);
         return r;
 }
@@ -227,6 +242,15 @@ static void print_keys(JsonWriter *w, const Token *t)
         json_writer_hex(w, "policy_key", token_blob_bytes(&t->policy_key));
 }
 
+static void print_header(JsonWriter *w, const Token *t)
+{
+        json_writer_open_object(w, "header");
+        json_writer_hex(w, "record", token_blob_bytes(&t->record));
+        json_writer_hex(w, "halves", BYTES_ARRAY(t->halves_tag));
+        json_writer_hex(w, "volume_key", BYTES_ARRAY(t->volume_key_tag));
+        json_writer_close(w);
+}
+
 static void print_approvals(JsonWriter *w, const Token *t)
 {
         json_writer_open_array(w, "approvals");
@@ -259,6 +283,7 @@ int token_print(const Token *t, char **ret)
         print_u64(&w, "epoch", t->epoch);
         json_writer_text(&w, "bank", hash_name(t->bank));
         print_keys(&w, t);
+        print_header(&w, t);
         print_approvals(&w, t);
         json_writer_close(&w);
         r = json_writer_finish(&w);

@@ -49,6 +49,7 @@ void token_free(Token *t)
         blob_deinit(&t->seal_private);
         blob_deinit(&t->seal_public);
         blob_deinit(&t->policy_key);
+        blob_deinit(&t->record);
         for (size_t i = 0; i < t->n_approvals; i++) approval_deinit(&t->approvals[i]);
         free(t);
 }
@@ -124,6 +125,7 @@ int token_validate(const Token *t)
                 { "seal.private", &t->seal_private, 2, TOKEN_PRIVATE_MAX },
                 { "seal.public", &t->seal_public, 2, TOKEN_PUBLIC_MAX },
                 { "policy_key", &t->policy_key, 0, TOKEN_POLICY_KEY_MAX },
+                { "header.record", &t->record, 0, TOKEN_RECORD_MAX },
         };
         int r;
 

@@ -11,6 +11,7 @@
  *    "volume_id": HEX, "role": "root", "node_id": HEX, "generation": "1", "epoch": "1", "bank": "sha256",
  *    "srk": {"handle": "81000001", "public": HEX, "name": HEX},
  *    "seal": {"private": HEX, "public": HEX}, "policy_key": HEX,
+ *    "header": {"record": HEX, "halves": HEX, "volume_key": HEX},
  *    "approvals": [{"policy": HEX, "signature": HEX, "ticket": HEX}, ...]}
  *
  * Byte strings are lower-case hex; 64-bit numbers are decimal strings, as LUKS2 itself writes them. Every
@@ -32,6 +33,8 @@ enum {
         TOKEN_POLICY_KEY_MAX = 600, /* SPKI of RSA-4096: 550 */
         TOKEN_SIGNATURE_MAX = 512,  /* RSA-4096 */
         TOKEN_TICKET_MAX = 128,     /* TPMT_TK_VERIFIED: 8 and an HMAC */
+        TOKEN_RECORD_MAX = 1024,    /* unlock/record.h: about 450 */
+        TOKEN_TAG_SIZE = 32,
         TOKEN_APPROVALS_MAX = 8,
         TOKEN_KEYSLOT_MAX = 31, /* LUKS2 has 32 keyslots */
         TOKEN_KEYSLOT_NONE = -1,
@@ -68,6 +71,8 @@ typedef struct Token {
         TokenBlob seal_private; /* TPM2B_PRIVATE with its size field */
         TokenBlob seal_public;  /* TPM2B_PUBLIC with its size field */
         TokenBlob policy_key;   /* SubjectPublicKeyInfo, DER; empty: a literal PolicyPCR seal, no approvals */
+        TokenBlob record;       /* of the header, by record_write(); empty: none yet, refused where it is used */
+        uint8_t halves_tag[TOKEN_TAG_SIZE], volume_key_tag[TOKEN_TAG_SIZE];
         TokenApproval approvals[TOKEN_APPROVALS_MAX];
         size_t n_approvals;
 } Token;
@@ -103,7 +108,7 @@ _must_check_ int token_add_approval(Token *t, const uint8_t policy[static TOKEN_
  *   generation (be64), epoch (be64), bank (TPM_ALG_ID, be16), SRK handle (be32), SRK public, SRK name,
  *   seal private, seal public, policy key
  * each of them a length-prefixed field. Approvals and tickets lie outside: they need no secret and change
- * without one. */
+ * without one. So does the header's record, which has this hash in it. */
 _must_check_ int token_hash(const Token *t, uint8_t ret[static SHA256_SIZE]);
 /* The same for all volumes of one attestation: SHA-256 over "halfkey tokens v1" and the token hashes in
  * ascending order, length-prefixed; no volume is an empty list. At most 64 volumes, else -E2BIG. */

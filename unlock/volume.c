@@ -209,6 +209,23 @@ int volume_check(Volume *v, HeaderUse use)
         return 0;
 }
 
+static int record_result(const Volume *v, int r)
+{
+        return r == RECORD_E_REFUSED ? error_prefix(VOLUME_E_REFUSED, "%s: header refused", v->path) : r;
+}
+
+int volume_compare_record(const Volume *v, const Token *t)
+{
+        if (!v->header) return error_set(-EPERM, "%s: the header was not checked", v->path);
+        return record_result(v, record_compare(v->header, t));
+}
+
+int volume_verify_record(const Volume *v, const Token *t, RecordTag which, const Secret *key)
+{
+        if (!v->header) return error_set(-EPERM, "%s: the header was not checked", v->path);
+        return record_result(v, record_verify(v->header, t, which, key));
+}
+
 static int allowed(const Volume *v, int keyslot)
 {
         const HeaderKeyslot *k;

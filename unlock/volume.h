@@ -18,6 +18,7 @@
 #include "base/macros.h"
 #include "base/secret.h"
 #include "unlock/header.h"
+#include "unlock/record.h"
 #include "unlock/token.h"
 
 enum {
@@ -52,10 +53,16 @@ _must_check_ int volume_has_token(const Volume *v);
  *   HEADER_USE_TOKEN      unattended: there must be one halfkey token, and its keyslot passes the strict list
  *   HEADER_USE_TYPED      recovery: the same where there is a token; keyslots that may be tried are bounded
  *   HEADER_USE_INSTALLER  enrolment: no halfkey token; a re-encryption in progress is accepted
- * Keyed tags over volume_header() are a check of their own, once a key is known. */
+ * The record of the header and its tags are a check of their own. */
 _must_check_ int volume_check(Volume *v, HeaderUse use);
 /* The header as volume_check() parsed it, for the canonical encoding; NULL before. Owned by v. */
 const Header *volume_header(const Volume *v);
+
+/* The header is the one that halfkey wrote the token t for (unlock/record.h). Without a key: by the token's own
+ * record, which finds the field that was changed; with one: by its tag. VOLUME_E_REFUSED; -EPERM before
+ * volume_check(). */
+_must_check_ int volume_compare_record(const Volume *v, const Token *t);
+_must_check_ int volume_verify_record(const Volume *v, const Token *t, RecordTag which, const Secret *key);
 
 /* Opens exactly that keyslot and returns the volume key, verified by the header's digest. No mapping is made.
  * VOLUME_E_WRONG_KEY; -EPERM before volume_check(). After HEADER_USE_TOKEN only the token's keyslot is

@@ -67,9 +67,9 @@ def state(node):
     return json.loads(node.guest.run("cat /run/halfkey/state.json"))
 
 
-def enrol(scene, node, site):
+def enrol(scene, node, site, configure=lambda enrolment: enrolment):
     """First boot: the node enrols itself. Its name."""
-    node.disk.put(ENROLMENT, site.enrolment())
+    node.disk.put(ENROLMENT, configure(site.enrolment()))
     with node:
         opened = node.wait_for(OPEN, 300)
         scene.equal(opened.group(1), "enrolled", "the first boot enrols")

@@ -26,6 +26,9 @@ static inline _unused_ Token *sample_token(int keyslot, int recovery_keyslot)
         CHECK_OK(token_blob_set(&t->seal_private, BYTES(filler, 160)));
         CHECK_OK(token_blob_set(&t->seal_public, BYTES(filler, 80)));
         CHECK_OK(token_blob_set(&t->policy_key, BYTES(filler, 294)));
+        CHECK_OK(token_blob_set(&t->record, BYTES(filler, 420)));
+        memcpy(t->halves_tag, filler + 90, sizeof(t->halves_tag));
+        memcpy(t->volume_key_tag, filler + 130, sizeof(t->volume_key_tag));
         CHECK_OK(token_add_approval(t, filler + 60, BYTES(filler, 256), BYTES(NULL, 0)));
         return t;
 }

@@ -10,6 +10,7 @@
 enum { SECTORS = 5 * 1024 * 1024 / IMAGE_SECTOR }; /* of an image of 40 MiB the first part is filled */
 
 static const char installer[] = "installer";
+static Secret *header_key;
 
 static Secret *volume_key_of(const char *passphrase)
 {
@@ -115,8 +116,9 @@ static void enrol(Secret **ret_passphrase, Secret **ret_recovery)
         CHECK_OK(enrol_add_keyslot(v, volume_key, plan.recovery_keyslot, *ret_recovery));
         CHECK_RESULT(enrol_add_keyslot(v, volume_key, plan.keyslot, *ret_passphrase), -EEXIST);
         t = sample_token(plan.keyslot, plan.recovery_keyslot);
+        CHECK_OK(enrol_record(v, &(EnrolKeys){ .volume_key = volume_key, .header_key = header_key }, t));
         CHECK_OK(enrol_write_token(v, t));
-        CHECK_OK(enrol_prove(image_path, *ret_passphrase, &proven));
+        CHECK_OK(enrol_prove(image_path, *ret_passphrase, header_key, &proven));
         CHECK_BYTES(secret_bytes(proven), secret_bytes(volume_key));
 }
 
@@ -176,7 +178,7 @@ static void a_forged_mark_removes_nothing_that_matters(void)
         image_set_json(forged);
         CHECK_OK(enrol_remove_installer(image_path, &removed));
         CHECK(removed == 1);
-        CHECK_OK(enrol_prove(image_path, passphrase, &key));
+        CHECK_OK(enrol_prove(image_path, passphrase, header_key, &key));
 }
 
 static void removal_keeps_what_the_token_names(void)
@@ -197,7 +199,7 @@ static void removal_keeps_what_the_token_names(void)
         CHECK_RESULT(enrol_remove_keyslots_except(v, missing, 3), -EINVAL);
         CHECK_RESULT(enrol_remove_keyslot(v, 1), -EINVAL);
         CHECK_OK(enrol_remove_keyslots_except(v, both, 2));
-        CHECK_OK(enrol_prove(image_path, passphrase, &key));
+        CHECK_OK(enrol_prove(image_path, passphrase, header_key, &key));
         image_run("test \"$(cryptsetup luksDump %s | grep -c ': luks2')\" = 2", image_path);
 }
 
@@ -216,7 +218,7 @@ static void a_token_is_replaced_in_place(void)
         CHECK_OK(enrol_write_token(v, t));
         CHECK_OK(volume_token(v, &again));
         CHECK(again->n_approvals == t->n_approvals && again->approvals[0].ticket.size == 6);
-        CHECK_OK(enrol_prove(image_path, passphrase, &key));
+        CHECK_OK(enrol_prove(image_path, passphrase, header_key, &key));
         t->keyslot = 9;
         CHECK_RESULT(enrol_write_token(v, t), -EINVAL);
 }
@@ -224,6 +226,7 @@ static void a_token_is_replaced_in_place(void)
 int main(void)
 {
         image_init();
+        header_key = image_secret("what both halves make of it");
         RUN(reencryption_changes_the_key_and_keeps_the_data);
         RUN(reencryption_stops_and_goes_on);
         RUN(reencryption_clears_an_aborted_start);
@@ -232,6 +235,7 @@ int main(void)
         RUN(a_forged_mark_removes_nothing_that_matters);
         RUN(removal_keeps_what_the_token_names);
         RUN(a_token_is_replaced_in_place);
+        secret_free(header_key);
         image_done();
         return 0;
 }

@@ -34,7 +34,7 @@ ssize_t write(int fd, const void *p, size_t n)
 static void enrol(void)
 {
         cleanup_secret Secret *key = image_secret(installer), *volume_key = NULL, *proven = NULL;
-        cleanup_secret Secret *passphrase = NULL, *recovery = NULL;
+        cleanup_secret Secret *passphrase = NULL, *recovery = NULL, *header_key = image_secret("header key");
         cleanup_token Token *t = NULL;
         cleanup_volume Volume *v = NULL;
         EnrolPlan plan;
@@ -46,8 +46,9 @@ static void enrol(void)
         CHECK_OK(enrol_add_keyslot(v, volume_key, plan.keyslot, passphrase));
         CHECK_OK(enrol_add_keyslot(v, volume_key, plan.recovery_keyslot, recovery));
         t = sample_token(plan.keyslot, plan.recovery_keyslot);
+        CHECK_OK(enrol_record(v, &(EnrolKeys){ .volume_key = volume_key, .header_key = header_key }, t));
         CHECK_OK(enrol_write_token(v, t));
-        CHECK_OK(enrol_prove(image_path, passphrase, &proven));
+        CHECK_OK(enrol_prove(image_path, passphrase, header_key, &proven));
 }
 
 static Secret *volume_key(HeaderUse use)
@@ -67,6 +68,8 @@ static Secret *volume_key(HeaderUse use)
 static void renew_recovery(void)
 {
         cleanup_secret Secret *key = volume_key(HEADER_USE_TYPED), *recovery = NULL, *proven = NULL;
+        cleanup_secret Secret *header_key = image_secret("header key");
+        const EnrolKeys keys = { .volume_key = key, .header_key = header_key };
         cleanup_token Token *t = NULL;
         cleanup_volume Volume *v = NULL;
         int keyslot;
@@ -75,10 +78,12 @@ static void renew_recovery(void)
         CHECK_OK(volume_open(image_path, &v));
         CHECK_OK(volume_check(v, HEADER_USE_TOKEN));
         CHECK_OK(volume_token(v, &t));
-        CHECK_OK(enrol_renew_recovery(v, key, t, recovery));
+        CHECK_OK(enrol_renew_recovery(v, &keys, t, recovery));
         CHECK_OK(volume_check(v, HEADER_USE_TYPED));
         CHECK_OK(volume_try_any(v, recovery, &keyslot, &proven));
         CHECK(keyslot == t->recovery_keyslot);
+        CHECK_OK(volume_verify_record(v, t, RECORD_TAG_HALVES, header_key));
+        CHECK_OK(volume_verify_record(v, t, RECORD_TAG_VOLUME_KEY, proven));
 }
 
 static void run_step(int step)
@@ -206,6 +211,7 @@ static size_t keyslots_around_the_token(void)
         CHECK_OK(volume_open(image_path, &v));
         CHECK_OK(volume_check(v, HEADER_USE_TOKEN));
         CHECK_OK(volume_token(v, &t));
+        CHECK_OK(volume_compare_record(v, t));
         h = volume_header(v);
         for (size_t i = 0; i < h->n_keyslots; i++) {
                 ours |= h->keyslots[i].number == t->keyslot;
