@@ -118,6 +118,11 @@ def encrypt(plain, target, key, uuid):
     return pathlib.Path(target)
 
 
+def read(path):
+    """A boot program as Debian's package installs it."""
+    return pathlib.Path(path).read_bytes()
+
+
 def initrd_name(image):
     """Where Debian's dracut puts the initrd, below /boot."""
     return f"initrd.img-{image.kernel_version}"
@@ -126,7 +131,7 @@ def initrd_name(image):
 def boot_loader(image, cmdline):
     """systemd-boot with one entry, for a machine whose /boot is the ESP: what an installer leaves."""
     entry = f"title Debian\nlinux /vmlinuz\ninitrd /{initrd_name(image)}\noptions {cmdline}\n"
-    return {FALLBACK: pathlib.Path(SYSTEMD_BOOT).read_bytes(),
+    return {FALLBACK: read(SYSTEMD_BOOT),
             "loader/loader.conf": b"timeout 0\n",
             "loader/entries/debian.conf": entry.encode(),
             "vmlinuz": image.kernel.read_bytes(),

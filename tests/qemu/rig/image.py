@@ -15,8 +15,6 @@ from . import disk, host
 
 RECIPE = pathlib.Path(__file__).resolve().parent.parent / "image"
 SUITE = "bookworm"
-MIRROR = os.environ.get("HALFKEY_MIRROR", "http://deb.debian.org/debian")
-SECURITY = os.environ.get("HALFKEY_MIRROR_SECURITY", "http://deb.debian.org/debian-security")
 ROOT_MIB = 256
 # As in files/etc/crypttab.
 ROOT_UUID = "c8c03ebf-8ac8-5e04-8abc-3336529cdcb3"
@@ -81,7 +79,7 @@ def _base():
     tar = host.CACHE / f"base-{SUITE}-{key}.tar"
     with host.locked(host.CACHE / "base.lock"):
         if not tar.exists():
-            with host.step(f"download: Debian 12 root from {MIRROR} (about 130 MB, once)"):
+            with host.step("download: a Debian 12 root from Debian's mirror (about 130 MB, once)"):
                 _mmdebstrap(names, tar)
             _forget_older(tar, f"base-{SUITE}-")
     return tar
@@ -91,10 +89,19 @@ def _mmdebstrap(names, tar):
     options = [f"--dpkgopt={line}" for line in _list("dpkg.cfg")]
     part = tar.with_suffix(".part")
     host.run("mmdebstrap", "--variant=minbase", "--format=tar", f"--include={','.join(names)}",
-             *options, SUITE, part,
-             f"deb {MIRROR} {SUITE} main", f"deb {SECURITY} {SUITE}-security main",
+             *options, SUITE, part, *_mirrors(),
              env=dict(os.environ, TMPDIR=str(host.CACHE)))
     part.rename(tar)
+
+
+def _mirrors():
+    """Where packages come from, if not from where mmdebstrap looks by itself."""
+    lines = []
+    if mirror := os.environ.get("HALFKEY_MIRROR"):
+        lines.append(f"deb {mirror} {SUITE} main")
+    if security := os.environ.get("HALFKEY_MIRROR_SECURITY"):
+        lines.append(f"deb {security} {SUITE}-security main")
+    return lines
 
 
 def _overlay(name, extra, with_halfkey):

@@ -21,7 +21,8 @@ def scaled(seconds):
 class Machine:
     """One power-on of a node. Disk, TPM and firmware variables live on after it."""
 
-    def __init__(self, folder, disk, tpm, memory_mib=1024, cpus=1, network=True, extra=()):
+    def __init__(self, folder, disk, tpm, memory_mib=1024, cpus=1, network=True, secure_boot=None, extra=()):
+        """secure_boot: None, or whose keys the firmware has: "snakeoil" (rig/signing.py signs for them), "ms"."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.disk = disk
@@ -30,6 +31,7 @@ class Machine:
         # One virtual CPU: two boots side by side then take 40 s each, where one boot with two takes 58.
         self.cpus = cpus
         self.network = network
+        self.secure_boot = secure_boot
         self.extra = list(extra)
         self.process = None
         self.console = None
@@ -127,12 +129,18 @@ class Machine:
         folder = self.folder
         variables = folder / "efivars.fd"
         if not variables.exists():
-            shutil.copy(FIRMWARE / "OVMF_VARS_4M.fd", variables)
+            keys = f".{self.secure_boot}" if self.secure_boot else ""
+            shutil.copy(FIRMWARE / f"OVMF_VARS_4M{keys}.fd", variables)
+        machine, code, lock = f"q35,accel={accelerator()}", "OVMF_CODE_4M.fd", []
+        if self.secure_boot:
+            # Only SMM keeps the system from writing the firmware's variables behind its back.
+            machine, code = f"{machine},smm=on", "OVMF_CODE_4M.secboot.fd"
+            lock = ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
-            "-machine", f"q35,accel={accelerator()}", "-cpu", "max", "-smp", str(self.cpus),
+            "-machine", machine, *lock, "-cpu", "max", "-smp", str(self.cpus),
             "-m", str(self.memory_mib),
-            "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}/OVMF_CODE_4M.fd",
+            "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}/{code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",
             "-drive", f"if=none,id=disk,format=raw,discard=unmap,cache=unsafe,file={self.disk.path}",
             "-device", "virtio-blk-pci,drive=disk,bootindex=0",
