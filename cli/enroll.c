@@ -152,23 +152,41 @@ static int write_initrd_conf(const Enroll *e)
         return file_write_atomic(INITRD_CONF, text, 0644);
 }
 
-static int rebuild_initrd(void)
+/* Runs a program of the system to its end; -EIO where that is not exit 0. */
+static int run_program(const char *path, const char *const *arguments)
 {
-        char *arguments[] = { (char *)"dracut", (char *)"--force", NULL };
         int r, status;
         pid_t pid;
 
-        printf("rebuilding the initrd with dracut; this takes a minute\n");
         (void)fflush(stdout);
-        r = posix_spawn(&pid, "/usr/bin/dracut", NULL, NULL, arguments, environ);
-        if (r != 0) return error_set(-r, "dracut: %s", strerror(r));
+        r = posix_spawn(&pid, path, NULL, NULL, (char *const *)arguments, environ);
+        if (r != 0) return error_set(-r, "%s: %s", path, strerror(r));
         while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR) return error_set(-errno, "dracut: %m");
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-                return error_set(-EIO,
+                if (errno != EINTR) return error_set(-errno, "%s: %m", path);
+        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : error_set(-EIO, "%s failed", path);
+}
+
+static int rebuild_initrd(void)
+{
+        static const char *const arguments[] = { "dracut", "--force", NULL };
+        int r;
+
+        printf("rebuilding the initrd with dracut; this takes a minute\n");
+        r = run_program("/usr/bin/dracut", arguments);
+        if (r == -EIO)
+                return error_set(r,
                                  "dracut failed: the old initrd is untouched; mend what it says above, then run "
                                  "'halfkey enroll' again");
-        return 0;
+        return r;
+}
+
+/* Without it no boot is ever adopted, and the installer's key and the secret stay. */
+static int enable_reattestation(void)
+{
+        static const char *const arguments[] = { "systemctl", "--quiet", "enable", "halfkey-reattest.timer",
+                                                 NULL };
+
+        return run_program("/usr/bin/systemctl", arguments);
 }
 
 static int write_all(const Enroll *e)
@@ -176,13 +194,16 @@ static int write_all(const Enroll *e)
         int r;
 
         r = write_initrd_conf(e);
+        if (r == 0) r = enable_reattestation();
         if (r == 0) r = rebuild_initrd();
         if (r == 0) r = esp_write(e->esp, ESP_ENROLMENT, e->text, e->size);
         if (r < 0) return r;
-        printf("\nReady. Reboot: the next boot asks for a passphrase of '%s' once, enrols this machine, and "
-               "starts as\n"
-               "usual. Then, where the verifier runs: halfkey cluster node approve NODE (its console shows "
-               "NODE).\n",
+        printf("\nReady. Reboot: the next boot enrols this machine and starts as usual; it asks for a passphrase "
+               "of '%s'\n"
+               "once, if the initrd has no key file for it. Then, where the verifier runs: halfkey cluster node "
+               "approve\n"
+               "NODE (its console shows NODE). A machine that boots a unified kernel image: make a new one "
+               "first.\n",
                e->root.name);
         return 0;
 }
@@ -218,9 +239,9 @@ const Verb verb_enroll = {
         .help = "CONFIG is the file that 'halfkey cluster enrolment new' wrote. Checks TPM, root volume, EFI "
                 "system\n"
                 "partition, initrd and the way to the verifier, then writes the configuration to the EFI system\n"
-                "partition, adds halfkey to the initrd, and says to reboot. The volume is touched by that boot, "
-                "in\n"
-                "the initrd: it gets a fresh volume key, a keyslot that opens with both halves, a recovery key\n"
+                "partition, adds halfkey to the initrd, enables halfkey-reattest.timer, and says to reboot. The\n"
+                "volume is touched by that boot, in the initrd: it gets a fresh volume key, a keyslot that opens\n"
+                "with both halves, a recovery key\n"
                 "that only the site can read. It opens with its present passphrase throughout.\n\n"
                 "  -n, --dry-run  stop after the checks\n\n"
                 "Example:\n"

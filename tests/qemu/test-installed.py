@@ -92,6 +92,7 @@ def enroll(scene, node, site):
 def check_enrolled(scene, node):
     guest = node.guest
     scene.equal(guest.run("findmnt -no SOURCE /").strip(), "/dev/mapper/root", "/ is the encrypted volume")
+    scene.equal(guest.run("systemctl is-active halfkey-reattest.timer").strip(), "active", "re-attestation runs by itself")
     code, said = story.reattest(node)
     scene.equal(code, 0, "re-attested from systemd-boot, kernel and initrd")
     scene.check("the installer's keyslot is gone" in said, "and cleaned up")
