@@ -19,19 +19,22 @@
 /* What one attempt carries from step to step. */
 typedef struct Attempt {
         Session *s;
+        Token *tokens[SETTINGS_VOLUMES_MAX]; /* copies: the main thread reads headers anew for a typed key */
         Unlocked *unlocked;
         halfkey_v1_Refusal refusal;
 } Attempt;
 
 static void attempt_deinit(Attempt *a)
 {
+        for (size_t i = 0; i < ARRAY_SIZE(a->tokens); i++) token_free(a->tokens[i]);
         unlocked_free(a->unlocked);
 }
 
-static int check_headers(Session *s)
+/* With the lock held. */
+static int check_headers(Attempt *a)
 {
-        for (size_t i = 0; i < s->n_volumes; i++) {
-                OwnVolume *v = &s->volumes[i];
+        for (size_t i = 0; i < a->s->n_volumes; i++) {
+                OwnVolume *v = &a->s->volumes[i];
                 int r;
 
                 if (!v->token) return error_set(-ENOKEY, "volume '%s' is not enrolled", v->setting->name);
@@ -41,6 +44,8 @@ static int check_headers(Session *s)
                 if (strcmp(v->token->role, v->setting->role) != 0)
                         return error_set(VOLUME_E_REFUSED, "volume '%s' has the role '%s', expected '%s'",
                                          v->setting->name, v->token->role, v->setting->role);
+                r = token_copy(v->token, &a->tokens[i]);
+                if (r < 0) return r;
         }
         return 0;
 }
@@ -53,11 +58,10 @@ static void note(const char *step, void *userdata)
 static int talk(Attempt *a)
 {
         Session *s = a->s;
-        const Token *tokens[SETTINGS_VOLUMES_MAX];
         const UnlockParams params = { .tpm = s->tpm,
                                       .config = s->config,
                                       .boot = s->boot,
-                                      .tokens = tokens,
+                                      .tokens = (const Token *const *)a->tokens,
                                       .n_tokens = s->n_volumes,
                                       .attempt_id = s->attempt_id,
                                       .half = &s->node_half,
@@ -67,7 +71,6 @@ static int talk(Attempt *a)
                                       .userdata = &s->timeline,
                                       .verifier = s->verifier };
 
-        for (size_t i = 0; i < s->n_volumes; i++) tokens[i] = s->volumes[i].token;
         return node_unlock(&params, &a->unlocked, &a->refusal);
 }
 
@@ -132,7 +135,9 @@ static int run(Attempt *a, Report *report)
 {
         int r;
 
-        r = check_headers(a->s);
+        pthread_mutex_lock(&a->s->lock);
+        r = check_headers(a);
+        pthread_mutex_unlock(&a->s->lock);
         if (r != 0) {
                 report->final = true;
                 return r;

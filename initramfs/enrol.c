@@ -358,6 +358,7 @@ static int run(Enrolment *e)
         cleanup_secret Secret *key = NULL;
         int r = 0;
 
+        if (!e->s->config->secret) return error_set(-EINVAL, "the configuration holds no enrolment secret");
         e->commit = calloc(1, sizeof(*e->commit));
         if (!e->commit) return -ENOMEM;
         if (!session_complete(e->s)) r = installer_key(e->s, &e->s->volumes[0], &key);

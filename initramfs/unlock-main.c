@@ -87,9 +87,16 @@ static void wake_worker(const Unlock *u)
  * configuration still has the secret and the verifier says that it waits for that. */
 static void try_once(Session *s, Report *ret)
 {
-        if (session_complete(s) || (session_enrolled(s) && !session_unfinished(s))) {
+        bool unlock, unfinished;
+
+        /* The main thread takes tokens away for a moment while it tries a typed key. */
+        pthread_mutex_lock(&s->lock);
+        unfinished = session_unfinished(s);
+        unlock = session_complete(s) || (session_enrolled(s) && !unfinished);
+        pthread_mutex_unlock(&s->lock);
+        if (unlock) {
                 attempt_unlock(s, ret);
-                if (!ret->unfinished || !session_unfinished(s)) return;
+                if (!ret->unfinished || !unfinished) return;
                 log_notice("finishing the enrolment that was interrupted");
         }
         attempt_enrol(s, ret);

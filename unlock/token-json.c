@@ -290,3 +290,12 @@ int token_print(const Token *t, char **ret)
         if (r < 0) return r;
         return writer_steal_text(&out, ret);
 }
+
+int token_copy(const Token *t, Token **ret)
+{
+        cleanup_free char *json = NULL;
+        int r;
+
+        r = token_print(t, &json);
+        return r < 0 ? r : token_parse(BYTES(json, strlen(json)), ret);
+}

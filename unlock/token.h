@@ -96,6 +96,8 @@ _must_check_ int token_new(Token **ret);
 _must_check_ int token_parse(Bytes json, Token **ret);
 /* The JSON text, one line; the caller frees it. -EINVAL where the token itself breaks a limit above. */
 _must_check_ int token_print(const Token *t, char **ret);
+/* A token of its own with the same content. */
+_must_check_ int token_copy(const Token *t, Token **ret);
 /* The limits above, field by field: what token_parse has accepted and token_print is about to write. */
 _must_check_ int token_validate(const Token *t);
 
