@@ -110,7 +110,7 @@ def _overlay(name, extra, with_halfkey):
     shutil.rmtree(overlay, ignore_errors=True)
     overlay.mkdir(parents=True)
     if with_halfkey:
-        host.run("meson", "install", "-C", host.BUILD, "--no-rebuild", "--quiet",
+        host.run("meson", "install", "-C", host.BUILD, "--no-rebuild", "--quiet", "--strip",
                  env=dict(os.environ, DESTDIR=str(overlay)))
     key = overlay / "etc/halfkey/installer.key"
     key.parent.mkdir(parents=True, exist_ok=True)
