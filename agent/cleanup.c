@@ -5,8 +5,10 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "node/config.h"
 #include "node/devices.h"
 #include "node/esp.h"
+#include "node/state.h"
 #include "unlock/crypttab.h"
 #include "unlock/enrol.h"
 
@@ -14,28 +16,25 @@
 #include <string.h>
 #include <unistd.h>
 
-static int remove_keyslots(const StateVolume *v)
+static bool names_it_too(const Crypttab *crypttab, const CrypttabEntry *entry)
 {
-        size_t removed;
-        int r;
+        for (size_t i = 0; i < crypttab->n; i++) {
+                const CrypttabEntry *e = &crypttab->entries[i];
 
-        if (!v->enrolled) return 0;
-        r = enrol_remove_installer(v->device, &removed);
-        if (r != 0) return error_prefix(r < 0 ? r : -EBADMSG, "volume '%s'", v->name);
-        if (removed > 0) log_notice("volume '%s': the installer's keyslot is gone", v->name);
-        return 0;
-}
-
-static bool is_ours(const State *state, const char *name)
-{
-        for (size_t i = 0; i < state->n_volumes; i++)
-                if (strcmp(state->volumes[i].name, name) == 0) return true;
+                if (e != entry && e->key_file && strcmp(e->key_file, entry->key_file) == 0) return true;
+        }
         return false;
 }
 
-/* The host's copy of the installer's key, named by its crypttab. It opens nothing any more; it goes so that nobody
- * takes it for a key. */
-static int remove_key_files(const State *state)
+static void remove_key_file(const char *path)
+{
+        if (unlink(path) == 0) log_notice("%s: removed, it opened nothing any more", path);
+        else if (errno != ENOENT) log_warning("%s: it opens nothing any more and cannot be removed: %m", path);
+}
+
+/* The host's copy of the installer's key, named by its crypttab, right after its keyslot went: it goes so that nobody
+ * takes it for a key. One that another volume uses stays. */
+static int remove_key_file_of(const char *name)
 {
         cleanup_crypttab Crypttab crypttab = { 0 };
         cleanup_free uint8_t *text = NULL;
@@ -49,11 +48,38 @@ static int remove_key_files(const State *state)
         for (size_t i = 0; i < crypttab.n; i++) {
                 const CrypttabEntry *e = &crypttab.entries[i];
 
-                if (!e->key_file || e->key_file[0] != '/' || !is_ours(state, e->name)) continue;
-                if (unlink(e->key_file) == 0) log_notice("%s: removed, it opened nothing any more", e->key_file);
-                else if (errno != ENOENT) log_warning("%s: cannot remove it: %m", e->key_file);
+                if (!e->key_file || e->key_file[0] != '/' || strcmp(e->name, name) != 0) continue;
+                if (!names_it_too(&crypttab, e)) remove_key_file(e->key_file);
         }
         return 0;
+}
+
+static int remove_installer(const StateVolume *v)
+{
+        size_t removed;
+        int r;
+
+        if (!v->enrolled) return 0;
+        r = enrol_remove_installer(v->device, &removed);
+        if (r != 0) return error_prefix(r < 0 ? r : -EBADMSG, "volume '%s'", v->name);
+        if (removed == 0) return 0;
+        log_notice("volume '%s': the installer's keyslot is gone", v->name);
+        return remove_key_file_of(v->name);
+}
+
+/* The initrd could not write it: without it the next boot would have no configuration once the secret is gone. */
+static int keep_node_config(const char *esp)
+{
+        cleanup_free uint8_t *text = NULL, *there = NULL;
+        size_t size, there_size;
+        int r;
+
+        r = esp_read(esp, ESP_NODE, &there, &there_size);
+        if (r != -ENOENT) return r;
+        r = file_read(STATE_NODE_CONFIG_PATH, CONFIG_FILE_MAX, &text, &size);
+        if (r == 0) r = esp_write(esp, ESP_NODE, text, size);
+        if (r == 0) log_notice("the node's configuration is on the EFI system partition now");
+        return r < 0 ? error_prefix(r, "the node's configuration cannot be kept, so the secret stays") : 0;
 }
 
 static int remove_secret(void)
@@ -63,6 +89,8 @@ static int remove_secret(void)
 
         r = devices_find_esp(&esp);
         if (r < 0) return error_prefix(r, "the enrolment secret stays on the EFI system partition");
+        r = keep_node_config(esp);
+        if (r < 0) return r;
         r = esp_remove(esp, ESP_ENROLMENT);
         if (r == -ENOENT) return 0;
         if (r == 0) log_notice("the used enrolment secret is gone from the EFI system partition");
@@ -74,10 +102,8 @@ int cleanup_enrolment(const State *state)
         int r;
 
         for (size_t i = 0; i < state->n_volumes; i++) {
-                r = remove_keyslots(&state->volumes[i]);
+                r = remove_installer(&state->volumes[i]);
                 if (r != 0) return r;
         }
-        r = remove_key_files(state);
-        if (r < 0) return r;
         return remove_secret();
 }

@@ -11,6 +11,7 @@
 #include "node/unlock.h"
 #include "proto/message.h"
 #include "unlock/combine.h"
+#include "unlock/enrol.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 typedef struct Attempt {
         Session *s;
         Token *tokens[SETTINGS_VOLUMES_MAX]; /* copies: the main thread reads headers anew for a typed key */
+        bool approved; /* by the answer to this attempt */
         Unlocked *unlocked;
         halfkey_v1_Refusal refusal;
 } Attempt;
@@ -28,6 +30,21 @@ static void attempt_deinit(Attempt *a)
 {
         for (size_t i = 0; i < ARRAY_SIZE(a->tokens); i++) token_free(a->tokens[i]);
         unlocked_free(a->unlocked);
+}
+
+/* The first time the tokens are copied for the evidence. The second time, before keys are used, the header may have
+ * been read anew for a typed key: it must still have the token that was attested. */
+static int check_token(Attempt *a, size_t i)
+{
+        const Token *now = a->s->volumes[i].token;
+        uint8_t attested[SHA256_SIZE], hash[SHA256_SIZE];
+        int r;
+
+        if (!a->tokens[i]) return token_copy(now, &a->tokens[i]);
+        r = token_hash(a->tokens[i], attested);
+        if (r == 0) r = token_hash(now, hash);
+        if (r < 0 || bytes_equal(BYTES_ARRAY(hash), BYTES_ARRAY(attested))) return r;
+        return error_set(VOLUME_E_REFUSED, "its token changed since it was attested");
 }
 
 /* With the lock held. */
@@ -40,12 +57,9 @@ static int check_headers(Attempt *a)
                 if (!v->token) return error_set(-ENOKEY, "volume '%s' is not enrolled", v->setting->name);
                 r = volume_check(v->volume, HEADER_USE_TOKEN);
                 if (r == 0) r = volume_compare_record(v->volume, v->token);
+                if (r == 0) r = session_check_role(v);
+                if (r == 0) r = check_token(a, i);
                 if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
-                if (strcmp(v->token->role, v->setting->role) != 0)
-                        return error_set(VOLUME_E_REFUSED, "volume '%s' has the role '%s', expected '%s'",
-                                         v->setting->name, v->token->role, v->setting->role);
-                r = token_copy(v->token, &a->tokens[i]);
-                if (r < 0) return r;
         }
         return 0;
 }
@@ -111,17 +125,34 @@ static int use_approval(Attempt *a)
         if (r == 0) r = seal_open(a->s->tpm, token, a->s->boot, &a->s->node_half);
         if (r != 0) return r;
         log_notice("the cluster approved the state of this boot");
+        a->approved = true;
         return 0;
+}
+
+/* For the boots to come; where it cannot be written the cluster is asked again. The header is then the new one, and
+ * is checked like any. */
+static int keep_approval(Attempt *a)
+{
+        OwnVolume *v = &a->s->volumes[0];
+        int r;
+
+        r = enrol_write_token(v->volume, v->token);
+        if (r != 0) log_warning("the approval is not kept: %s", error_detail(r));
+        r = volume_check(v->volume, HEADER_USE_TOKEN);
+        return r == 0 ? volume_compare_record(v->volume, v->token) : r;
 }
 
 static int open_all(Attempt *a)
 {
-        int r = 0;
+        int r;
 
+        r = check_headers(a);
+        if (r != 0) return r;
         (void)snprintf(a->s->node_name, sizeof(a->s->node_name), "%s", a->unlocked->result.node_name);
         (void)snprintf(a->s->release_id, sizeof(a->s->release_id), "%s", a->unlocked->result.release_id);
         if (!a->s->node_half) r = use_approval(a);
         for (size_t i = 0; r == 0 && i < a->s->n_volumes; i++) r = open_one(a, &a->s->volumes[i]);
+        if (r == 0 && a->approved) r = keep_approval(a);
         if (r != 0) return r;
         timeline_note(&a->s->timeline, "keys known");
         /* Power was lost between the end of the enrolment and its last write. */
@@ -145,11 +176,13 @@ static int run(Attempt *a, Report *report)
         r = talk(a);
         if (r != 0) {
                 report->retry_s = a->refusal.retry_after_s;
-                report->unfinished = strcmp(a->refusal.reason, PROTO_REASON_NOT_ENROLLED) == 0;
+                report->unfinished = r == CALL_E_REFUSED && strcmp(a->refusal.reason, PROTO_REASON_PENDING) != 0 &&
+                                     strcmp(a->refusal.reason, PROTO_REASON_QUARANTINED) != 0;
                 return r;
         }
         pthread_mutex_lock(&a->s->lock);
         r = a->s->cancelled ? -ECANCELED : open_all(a);
+        if (r == 0) a->s->opened = true;
         pthread_mutex_unlock(&a->s->lock);
         return r;
 }

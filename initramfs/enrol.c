@@ -122,11 +122,9 @@ static int reencrypt(Enrolment *e, OwnVolume *v, const Secret *key)
         unsigned said = 0;
         int r;
 
-        if (e->s->config->unique_volume_key) return 0;
         log_notice("volume '%s' came with an image: its volume key is replaced; this may take a while and may be "
                    "interrupted",
                    v->setting->name);
-        volume_free(TAKE_PTR(v->volume));
         r = enrol_reencrypt(v->device, key, show_progress, &said);
         if (r != 0) return error_prefix(r, "re-encryption");
         timeline_note(&e->s->timeline, "re-encrypted");
@@ -185,6 +183,18 @@ static int recovery_for_site(const Enrolment *e, const Secret *recovery, halfkey
         r = cms_encrypt(recipients, result->recovery_certificate_count, secret_bytes(recovery), &cms, &size);
         if (r < 0) return r;
         return PROTO_SET(ret->recovery_key, BYTES(cms, size));
+}
+
+/* Certificates that nothing can be encrypted to must not cost a re-encryption at every try. */
+static int check_recipients(const Enrolment *e)
+{
+        cleanup_free halfkey_v1_Volume *scratch = calloc(1, sizeof(*scratch));
+        cleanup_secret Secret *nothing = NULL;
+        int r;
+
+        if (!scratch) return -ENOMEM;
+        r = recovery_key_generate(&nothing);
+        return r == 0 ? recovery_for_site(e, nothing, scratch) : r;
 }
 
 static int header_key_of(const Enrolment *e, const Token *t, Secret **ret)
@@ -258,8 +268,11 @@ static int enrol_volume(Enrolment *e, OwnVolume *v, halfkey_v1_Volume *described
         r = installer_key(e->s, v, &key);
         if (r == 0) r = new_token(e, v, &t);
         if (r == 0) r = seal_and_prove(e, t);
-        if (r == 0) r = reencrypt(e, v, key);
-        if (r == 0) r = reopen(v, HEADER_USE_INSTALLER);
+        if (r == 0 && !e->s->config->unique_volume_key) {
+                r = check_recipients(e);
+                if (r == 0) r = reencrypt(e, v, key);
+                if (r == 0) r = reopen(v, HEADER_USE_INSTALLER);
+        }
         if (r == 0) r = enrol_begin(v->volume, key, &plan, &volume_key);
         if (r == 0) r = add_keyslots(e, v, &plan, t, volume_key, described);
         if (r == 0) r = reopen(v, HEADER_USE_TOKEN);
@@ -352,16 +365,48 @@ static int commit(Enrolment *e)
         return 0;
 }
 
-/* The installer's key is looked for first: a secret is used up by a Register that leads to something. */
-static int run(Enrolment *e)
+/* The installer's key must open what is to be enrolled. Where power went in the middle of a re-encryption that is
+ * finished now: it needs no verifier, and until it is done no key opens the volume. */
+static int open_installed(Enrolment *e, OwnVolume *v)
 {
-        cleanup_secret Secret *key = NULL;
+        cleanup_secret Secret *key = NULL, *volume_key = NULL;
+        EnrolVolumeKey state;
+        int keyslot, r;
+
+        r = installer_key(e->s, v, &key);
+        if (r == 0) r = reopen(v, HEADER_USE_INSTALLER);
+        if (r == 0) r = enrol_volume_key_state(v->volume, &state);
+        if (r == 0 && state == ENROL_VOLUME_KEY_IN_PROGRESS) {
+                e->s->working = true;
+                r = reencrypt(e, v, key);
+                if (r == 0) r = reopen(v, HEADER_USE_INSTALLER);
+                e->s->working = false;
+        }
+        if (r == 0) r = volume_try_any_raw(v->volume, key, &keyslot, &volume_key);
+        return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
+}
+
+/* What can fail without the verifier is tried first: a secret is used up by a Register that leads to something. */
+static int prepare(Enrolment *e)
+{
         int r = 0;
 
         if (!e->s->config->secret) return error_set(-EINVAL, "the configuration holds no enrolment secret");
+        if (!e->s->esp)
+                return error_set(-ENODEV, "no EFI system partition was found, and the next boots read their "
+                                          "configuration there");
+        for (size_t i = 0; r == 0 && i < e->s->n_volumes; i++)
+                if (!e->s->volumes[i].token) r = open_installed(e, &e->s->volumes[i]);
+        return r;
+}
+
+static int run(Enrolment *e)
+{
+        int r;
+
         e->commit = calloc(1, sizeof(*e->commit));
         if (!e->commit) return -ENOMEM;
-        if (!session_complete(e->s)) r = installer_key(e->s, &e->s->volumes[0], &key);
+        r = prepare(e);
         if (r == 0) r = node_keys_ensure(e->s->tpm, &e->keys);
         if (r == 0) r = register_node(e);
         if (r != 0) return r;
@@ -381,11 +426,17 @@ void attempt_enrol(Session *s, Report *ret)
         *ret = (Report){ .outcome = ATTEST_CAP_ENROLLED };
         pthread_mutex_lock(&s->lock);
         ret->result = s->cancelled ? -ECANCELED : run(&e);
+        s->opened = ret->result == 0;
+        /* A passphrase that was typed and opens nothing is asked for again. */
+        if (ret->result == VOLUME_E_WRONG_KEY && s->installer_key) {
+                secret_free(TAKE_PTR(s->installer_key));
+                ret->needs_key = true;
+        }
         pthread_mutex_unlock(&s->lock);
         if (ret->result != 0) {
                 (void)snprintf(ret->text, sizeof(ret->text), "%s", error_detail(ret->result));
                 ret->retry_s = e.refusal.retry_after_s;
-                ret->needs_key = ret->result == -ENOKEY;
+                ret->needs_key |= ret->result == -ENOKEY;
         }
         enrolment_deinit(&e);
 }

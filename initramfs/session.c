@@ -9,6 +9,7 @@
 #include "node/esp.h"
 #include "unlock/combine.h"
 #include "unlock/crypttab.h"
+#include "unlock/enrol.h"
 #include "unlock/find.h"
 
 #include <errno.h>
@@ -147,7 +148,7 @@ static int find_tpm(Session *s, OwnVolume *v _unused_)
 {
         const int r = tpm_open(NULL, &s->tpm);
 
-        return r == TPM_E_GONE ? -ENOENT : r;
+        return r == TPM_E_GONE || r == TPM_E_BUSY ? -ENOENT : r;
 }
 
 /* Two devices with one UUID: which of them a link names is chance, or an attacker's choice. */
@@ -255,7 +256,7 @@ int session_prepare(Session *s)
         r = wait_for(find_tpm, s, NULL, "the TPM", TPM_WAIT_MS);
         if (r != 0) return r;
         r = node_boot_read(NULL, &s->boot);
-        if (r != 0) return r;
+        if (r != 0) log_error("no evidence of this boot can be given: %s", error_detail(r)); /* as below */
         timeline_note(&s->timeline, "log replayed");
         r = read_config(s);
         if (r < 0) log_warning("no configuration: %s", error_detail(r)); /* the recovery prompt remains */
@@ -326,13 +327,28 @@ static int map_all(Session *s)
         return 0;
 }
 
+void session_forget(Session *s)
+{
+        secret_free(TAKE_PTR(s->node_half));
+        secret_free(TAKE_PTR(s->installer_key));
+        if (s->config) secret_free(TAKE_PTR(s->config->secret));
+}
+
+/* The bank that must be capped in any case. */
+static HashAlg seal_bank(const Session *s)
+{
+        if (s->volumes[0].token) return s->volumes[0].token->bank;
+        return s->boot ? s->boot->bank : HASH_SHA256;
+}
+
 int session_open(Session *s, const char *outcome)
 {
         AttestVolume tags[SETTINGS_VOLUMES_MAX];
         const size_t n = collect_tags(s, tags);
         int r;
 
-        r = cap_extend(s->tpm, s->boot->bank, outcome, tags, n);
+        if (!s->volumes[0].key) return error_set(-ENOKEY, "volume '%s' has no key", s->volumes[0].setting->name);
+        r = cap_extend(s->tpm, seal_bank(s), outcome, tags, n);
         if (r != 0) return error_prefix(r, "the cap failed");
         timeline_note(&s->timeline, "capped");
         s->n_tpm_commands = tpm_commands_count(s->tpm);
@@ -346,6 +362,13 @@ int session_open(Session *s, const char *outcome)
         timeline_note(&s->timeline, "mapped");
         s->outcome = outcome;
         return 0;
+}
+
+int session_check_role(const OwnVolume *v)
+{
+        if (strcmp(v->token->role, v->setting->role) == 0) return 0;
+        return error_set(VOLUME_E_REFUSED, "volume '%s' has the role '%s', expected '%s'", v->setting->name,
+                         v->token->role, v->setting->role);
 }
 
 int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half,
@@ -374,14 +397,30 @@ int session_set_tag(OwnVolume *v)
 /* Header and token as they are now: an enrolment that failed may have changed them. */
 static int reopen(OwnVolume *v)
 {
+        cleanup_volume Volume *volume = NULL;
+        cleanup_token Token *token = NULL;
         int r;
 
         secret_free(TAKE_PTR(v->key));
-        volume_free(TAKE_PTR(v->volume));
-        token_free(TAKE_PTR(v->token));
-        r = volume_open(v->device, &v->volume);
-        if (r == 0 && volume_has_token(v->volume) == 0) r = volume_token(v->volume, &v->token);
-        return r;
+        r = volume_open(v->device, &volume);
+        if (r == 0 && volume_has_token(volume) == 0) r = volume_token(volume, &token);
+        if (r != 0) return r;
+        volume_free(v->volume);
+        token_free(v->token);
+        v->volume = TAKE_PTR(volume);
+        v->token = TAKE_PTR(token);
+        return 0;
+}
+
+/* Power went while the image's volume was re-encrypted: until that is done no keyslot opens it all. */
+static int finish_reencryption(OwnVolume *v, const Secret *typed)
+{
+        EnrolVolumeKey state;
+
+        if (v->token || enrol_volume_key_state(v->volume, &state) != 0 || state != ENROL_VOLUME_KEY_IN_PROGRESS)
+                return 0;
+        log_notice("volume '%s': finishing the re-encryption that was interrupted", v->setting->name);
+        return enrol_reencrypt(v->device, typed, NULL, NULL);
 }
 
 /* A typed key opens what it opens; a header with our token has to be the one we wrote as well. */
@@ -389,7 +428,10 @@ static int try_typed(OwnVolume *v, const Secret *typed)
 {
         int keyslot, r;
 
-        r = volume_check(v->volume, HEADER_USE_TYPED);
+        r = finish_reencryption(v, typed);
+        if (r == 0) r = reopen(v);
+        if (r == 0 && v->token) r = session_check_role(v);
+        if (r == 0) r = volume_check(v->volume, HEADER_USE_TYPED);
         if (r == 0) r = volume_try_any(v->volume, typed, &keyslot, &v->key);
         if (r != 0 || !v->token) return r;
         r = volume_verify_record(v->volume, v->token, RECORD_TAG_VOLUME_KEY, v->key);
@@ -404,8 +446,7 @@ int session_try_typed(Session *s, const Secret *typed)
                 OwnVolume *v = &s->volumes[i];
                 int r;
 
-                r = reopen(v);
-                if (r == 0) r = try_typed(v, typed);
+                r = try_typed(v, typed);
                 if (r == 0) continue;
                 if (i == 0) return error_prefix(r, "volume '%s'", v->setting->name);
                 log_warning("volume '%s' stays closed: %s", v->setting->name, error_detail(r));

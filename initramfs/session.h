@@ -4,8 +4,8 @@
 /* One boot's work: what halfkey-unlock knows and holds, shared by the main thread, which waits for people and
  * events, and the worker, which attests.
  *
- * `lock` guards tpm, volumes and cancelled: whoever talks to the TPM or touches a header holds it. The worker
- * never holds it while it waits for the network. */
+ * `lock` guards tpm, volumes, cancelled and opened: whoever talks to the TPM or touches a header holds it. While it
+ * waits for the network the worker holds it in an enrolment only. */
 
 #include "base/secret.h"
 #include "initramfs/cap.h"
@@ -38,7 +38,7 @@ typedef struct Session {
         OwnVolume volumes[SETTINGS_VOLUMES_MAX];
         size_t n_volumes;
         NodeConfig *config; /* NULL: none was found */
-        NodeBoot *boot;
+        NodeBoot *boot; /* NULL: this boot can prove nothing, a typed key remains */
         char *esp;
         uint8_t attempt_id[16];
         Secret *node_half;
@@ -47,6 +47,7 @@ typedef struct Session {
         pthread_mutex_t lock;
         Tpm *tpm;
         bool cancelled;
+        bool opened; /* an attempt has the keys of all volumes: no typed key is tried any more */
         atomic_bool working; /* an enrolment is under way that must not be disturbed by a prompt */
 
         /* For the state file and the console, set with the outcome. */
@@ -75,6 +76,9 @@ bool session_unfinished(const Session *s);
 /* Whether every volume has its token. */
 bool session_complete(const Session *s);
 
+/* A genuine volume of another role must not stand in this one's place. VOLUME_E_REFUSED. */
+_must_check_ int session_check_role(const OwnVolume *v);
+
 /* Both halves are known: verifies the header's tag, then opens the token's keyslot. VOLUME_E_*. */
 _must_check_ int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half,
                                       Secret **ret_volume_key);
@@ -86,8 +90,17 @@ _must_check_ int session_set_tag(OwnVolume *v);
  * next boot does it. */
 _must_check_ int session_set_node(Session *s, const uint8_t node_id[static SHA256_SIZE], Bytes ak_public);
 
+/* Of the firmware's log; 0 where it could not be read. */
+static inline size_t session_events(const Session *s)
+{
+        return s->boot ? s->boot->log->n_events : 0;
+}
+
 /* Keys are known: cap with this outcome, then map. On failure nothing is mapped. */
 _must_check_ int session_open(Session *s, const char *outcome);
+
+/* Frees the secrets that are left once the volumes are open, whatever the worker is waiting for. */
+void session_forget(Session *s);
 
 /* Tries what was typed, mapping nothing. 0: every volume that it opens has its key, root among them. */
 _must_check_ int session_try_typed(Session *s, const Secret *typed);

@@ -66,11 +66,12 @@ static int parse_volume(const char *text, Settings *settings)
         const char *role = colon ? colon + 1 : text;
 
         if (settings->n_volumes == SETTINGS_VOLUMES_MAX) return -E2BIG;
-        if (n > SETTINGS_NAME_MAX || strlen(role) > SETTINGS_NAME_MAX) return -EBADMSG;
+        if (n > SETTINGS_NAME_MAX || strlen(role) > TOKEN_ROLE_MAX) return -EBADMSG;
         memcpy(v->name, text, n);
         v->name[n] = '\0';
         memcpy(v->role, role, strlen(role) + 1);
-        if (!name_ok(v->name) || !name_ok(v->role)) return -EBADMSG;
+        if (!name_ok(v->name)) return -EBADMSG;
+        if (token_check_role(v->role) < 0) return -EINVAL;
         for (size_t i = 0; i < settings->n_volumes; i++)
                 if (strcmp(settings->volumes[i].name, v->name) == 0 ||
                     strcmp(settings->volumes[i].role, v->role) == 0)

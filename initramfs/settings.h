@@ -5,6 +5,7 @@
  * here comes from an unmeasured place, and nothing here can skip the cap. */
 
 #include "base/macros.h"
+#include "unlock/token.h"
 
 #define SETTINGS_PATH "/etc/halfkey/initrd.conf"
 
@@ -24,7 +25,7 @@ typedef enum FailAction {
 /* A volume that halfkey owns in this initrd: its crypttab name and the role in its key. */
 typedef struct VolumeSetting {
         char name[SETTINGS_NAME_MAX + 1];
-        char role[SETTINGS_NAME_MAX + 1];
+        char role[TOKEN_ROLE_MAX + 1];
 } VolumeSetting;
 
 typedef struct Settings {

@@ -34,7 +34,7 @@ static void write_volume(JsonWriter *j, const OwnVolume *v)
 static void write_timeline(JsonWriter *j, const Timeline *t)
 {
         json_writer_open_array(j, "steps");
-        for (size_t i = 0; i < t->n; i++) {
+        for (size_t i = 0; i < timeline_count(t); i++) {
                 json_writer_open_object(j, NULL);
                 json_writer_text(j, "step", t->steps[i].name);
                 json_writer_int(j, "at_ms", (int64_t)t->steps[i].at_ms);
@@ -57,7 +57,7 @@ static int write_state(const Session *s)
         json_writer_text(&j, "verifier", s->verifier);
         json_writer_text(&j, "release_id", s->release_id);
         json_writer_hex(&j, "attempt_id", BYTES_ARRAY(s->attempt_id));
-        json_writer_int(&j, "events", (int64_t)s->boot->log->n_events);
+        json_writer_int(&j, "events", (int64_t)session_events(s));
         json_writer_int(&j, "tpm_commands", (int64_t)s->n_tpm_commands);
         json_writer_text(&j, "tpm_command_list", s->tpm_commands ? s->tpm_commands : "");
         json_writer_open_array(&j, "volumes");

@@ -15,10 +15,11 @@ uint64_t timeline_now_ms(void)
 
 void timeline_note(Timeline *t, const char *name)
 {
+        const size_t i = atomic_fetch_add(&t->next, 1);
         TimelineStep *step;
 
-        if (t->n == TIMELINE_STEPS_MAX) return;
-        step = &t->steps[t->n++];
+        if (i >= TIMELINE_STEPS_MAX) return;
+        step = &t->steps[i];
         (void)snprintf(step->name, sizeof(step->name), "%s", name);
         step->at_ms = timeline_now_ms();
 }

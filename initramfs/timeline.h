@@ -6,6 +6,8 @@
 
 #include "base/macros.h"
 
+#include <stdatomic.h>
+
 enum { TIMELINE_STEPS_MAX = 64, TIMELINE_NAME_MAX = 31 };
 
 typedef struct TimelineStep {
@@ -15,8 +17,13 @@ typedef struct TimelineStep {
 
 typedef struct Timeline {
         TimelineStep steps[TIMELINE_STEPS_MAX];
-        size_t n;
+        atomic_size_t next; /* both threads note steps; above TIMELINE_STEPS_MAX where some were forgotten */
 } Timeline;
+
+static inline size_t timeline_count(const Timeline *t)
+{
+        return MIN(atomic_load(&t->next), (size_t)TIMELINE_STEPS_MAX);
+}
 
 uint64_t timeline_now_ms(void);
 /* Notes a step; beyond TIMELINE_STEPS_MAX it is forgotten. */

@@ -195,10 +195,11 @@ static int answer(Unlock *u)
         if (r < 0) return r;
         if (u->wants_installer_key) return take_installer_key(u, TAKE_PTR(typed));
         pthread_mutex_lock(&u->session.lock);
-        r = session_try_typed(&u->session, typed);
+        /* An attempt has opened everything while the key was typed; its report is on the way. */
+        r = u->session.opened ? -EALREADY : session_try_typed(&u->session, typed);
         if (r == 0) u->session.cancelled = true;
         pthread_mutex_unlock(&u->session.lock);
-        if (r != 0) log_warning("that key does not open it: %s", error_detail(r));
+        if (r != 0 && r != -EALREADY) log_warning("that key does not open it: %s", error_detail(r));
         return r;
 }
 
@@ -241,6 +242,7 @@ static int due_in(const Unlock *u)
         uint64_t at = UINT64_MAX;
 
         if (!prompt_active(&u->prompt)) at = u->prompt_at_ms;
+        else if (!session_enrolled(&u->session)) at = now + 1000; /* the enrolment may begin behind it */
         if (u->fail_at_ms < at) at = u->fail_at_ms;
         if (at == UINT64_MAX) return -1;
         return at <= now ? 0 : (int)MIN(at - now, (uint64_t)60000);
@@ -250,11 +252,16 @@ static void do_what_is_due(Unlock *u)
 {
         const uint64_t now = timeline_now_ms();
 
+        /* An enrolment that makes progress is not a failure to attest, and takes no key meanwhile. */
+        if (u->session.working) {
+                prompt_stop(&u->prompt);
+                u->prompt_at_ms = now + 1000;
+                if (u->fail_at_ms != UINT64_MAX)
+                        u->fail_at_ms = now + u->session.settings.fail_after_min * UINT64_C(60000);
+                return;
+        }
         if (now >= u->fail_at_ms) give_up(u);
-        if (prompt_active(&u->prompt) || now < u->prompt_at_ms) return;
-        /* An enrolment that makes progress is not a failure to attest. */
-        if (u->session.working) u->prompt_at_ms = now + 1000;
-        else ask(u);
+        if (!prompt_active(&u->prompt) && now >= u->prompt_at_ms) ask(u);
 }
 
 /* Waits until somebody opened the volumes. The outcome is the word for the cap. */
@@ -294,15 +301,16 @@ static void set_timers(Unlock *u, bool can_attest)
 static int start(Unlock *u)
 {
         const Session *s = &u->session;
-        const bool can_attest = s->config != NULL;
+        const bool can_attest = s->config && s->boot;
         char id[33];
 
         hex_encode(BYTES_ARRAY(s->attempt_id), id);
-        if (!can_attest)
+        if (!s->config)
                 log_warning("without a configuration in EFI/halfkey on the EFI system partition this volume opens "
                             "only with a recovery key or passphrase");
-        else if (session_enrolled(s)) log_notice("attesting (attempt %s, %zu events)", id, s->boot->log->n_events);
-        else log_notice("enrolling this node (attempt %s)", id);
+        else if (can_attest && session_enrolled(s))
+                log_notice("attesting (attempt %s, %zu events)", id, session_events(s));
+        else if (can_attest) log_notice("enrolling this node (attempt %s)", id);
         set_timers(u, can_attest);
         return can_attest ? start_worker(u) : 0;
 }
@@ -313,7 +321,7 @@ static void summarise(const Session *s)
 
         log_notice("open: outcome %s, node %s, verifier %s, %zu events replayed, %zu TPM commands, %llu.%03llu s",
                    s->outcome, s->node_name[0] ? s->node_name : "unknown", s->verifier[0] ? s->verifier : "none",
-                   s->boot->log->n_events, s->n_tpm_commands, (unsigned long long)(to - from) / 1000,
+                   session_events(s), s->n_tpm_commands, (unsigned long long)(to - from) / 1000,
                    (unsigned long long)(to - from) % 1000);
 }
 
@@ -340,6 +348,7 @@ static int run(Unlock *u)
         pthread_mutex_lock(&u->session.lock);
         r = session_open(&u->session, outcome);
         tpm_flush(u->session.tpm); /* of an attempt that a typed key has overtaken */
+        session_forget(&u->session);
         pthread_mutex_unlock(&u->session.lock);
         if (r != 0) return r;
         summarise(&u->session);
@@ -384,7 +393,9 @@ int main(int argc, char **argv)
         if (r == 0) r = run(&u);
         (void)unlink(UNLOCKING_FLAG);
         if (r != 0) log_error("%s", error_detail(r));
-        /* A worker that still waits for the network shares the session: then the process's end is its end. */
-        if (!u.worker_started || u.worker_ended) session_deinit(&u.session);
+        /* A worker that still waits for the network shares the session and the libraries: then nothing is taken
+         * apart under it, and the process's end is its end. */
+        if (u.worker_started && !u.worker_ended) _exit(r == 0 ? 0 : 1);
+        session_deinit(&u.session);
         return r == 0 ? 0 : 1;
 }

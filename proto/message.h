@@ -20,7 +20,8 @@ _must_check_ int proto_decode(const pb_msgdesc_t *fields, Bytes encoded, void *m
 void proto_free(uint8_t *encoded, size_t size);
 
 /* The reasons of a refusal that a node acts on; all others are for people. */
-#define PROTO_REASON_NOT_ENROLLED "node-not-enrolled"
+#define PROTO_REASON_PENDING "node-pending"
+#define PROTO_REASON_QUARANTINED "node-quarantined"
 
 /* For a bytes field: {size, bytes[MAX]}. */
 #define PROTO_BYTES(field) BYTES((field).bytes, (field).size)

@@ -75,7 +75,7 @@ static int check_size(const char *name, const TokenBlob *b, size_t min, size_t m
         return 0;
 }
 
-static int check_role(const char *role)
+int token_check_role(const char *role)
 {
         const size_t n = strspn(role, "abcdefghijklmnopqrstuvwxyz0123456789-_.:");
 
@@ -133,7 +133,7 @@ int token_validate(const Token *t)
                 r = check_size(blobs[i].name, blobs[i].blob, blobs[i].min, blobs[i].max);
                 if (r < 0) return r;
         }
-        r = check_role(t->role);
+        r = token_check_role(t->role);
         if (r < 0) return r;
         r = check_keyslots(t);
         if (r < 0) return r;

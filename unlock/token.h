@@ -26,7 +26,7 @@ enum {
         TOKEN_VOLUME_ID_SIZE = 16,
         TOKEN_NODE_ID_SIZE = 32,
         TOKEN_POLICY_SIZE = 32,     /* a SHA-256 policy digest, whatever the bank */
-        TOKEN_ROLE_MAX = 64,        /* characters: a-z, 0-9, and "-_.:"; "root", "swap", "data:NAME" */
+        TOKEN_ROLE_MAX = 40,        /* characters, as in the protocol: a-z, 0-9, and "-_.:"; "root", "swap", "data:NAME" */
         TOKEN_NAME_MAX = 2 + 64,    /* TPM2B_NAME: algorithm and digest */
         TOKEN_PUBLIC_MAX = 512,     /* TPMT_PUBLIC of an ECC or RSA-2048 object */
         TOKEN_PRIVATE_MAX = 512,    /* TPM2B_PRIVATE of 32 sealed bytes: about 160 */
@@ -98,6 +98,8 @@ _must_check_ int token_parse(Bytes json, Token **ret);
 _must_check_ int token_print(const Token *t, char **ret);
 /* A token of its own with the same content. */
 _must_check_ int token_copy(const Token *t, Token **ret);
+/* Whether a volume can have this role; -EINVAL says what one looks like. */
+_must_check_ int token_check_role(const char *role);
 /* The limits above, field by field: what token_parse has accepted and token_print is about to write. */
 _must_check_ int token_validate(const Token *t);
 

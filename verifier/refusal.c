@@ -19,10 +19,10 @@ typedef struct ReasonRow {
 static const ReasonRow rows[REFUSAL_COUNT] = {
         [REFUSAL_VERSION] = { "version", 0 },
         [REFUSAL_NODE_UNKNOWN] = { "node-unknown", 60 },
-        [REFUSAL_NODE_PENDING] = { "node-pending", 5 },
-        [REFUSAL_NODE_QUARANTINED] = { "node-quarantined", 30 },
+        [REFUSAL_NODE_PENDING] = { PROTO_REASON_PENDING, 5 },
+        [REFUSAL_NODE_QUARANTINED] = { PROTO_REASON_QUARANTINED, 30 },
         [REFUSAL_NODE_EXISTS] = { "node-exists", 15 },
-        [REFUSAL_NODE_NOT_ENROLLED] = { PROTO_REASON_NOT_ENROLLED, 30 },
+        [REFUSAL_NODE_NOT_ENROLLED] = { "node-not-enrolled", 30 },
         [REFUSAL_EVIDENCE] = { "evidence", 10 },
         [REFUSAL_EVIDENCE_FORM] = { "evidence-form", 0 },
         [REFUSAL_EVIDENCE_NODE_ID] = { "evidence-node-id", 0 },

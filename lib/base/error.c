@@ -15,11 +15,13 @@ static _Thread_local char detail[DETAIL_MAX];
 
 int error_set(int r, const char *fmt, ...)
 {
+        char text[DETAIL_MAX]; /* an argument may be the present detail */
         va_list ap;
 
         va_start(ap, fmt);
-        (void)vsnprintf(detail, sizeof(detail), fmt, ap);
+        (void)vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
+        memcpy(detail, text, sizeof(detail));
         return r;
 }
 
