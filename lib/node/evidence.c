@@ -102,62 +102,82 @@ static int fill(const EvidenceParams *params, const TpmSigned *quote, Words word
         return 0;
 }
 
+/* What a quote is held against. */
 typedef struct Quoted {
+        AttestPublic ak;
+        AttestExtra extra;
         TpmSigned quote;
         Words words;
         bool replays;
 } Quoted;
 
-/* One quote, and what is found out from it. */
-static int quote_once(Tpm *tpm, const EvidenceParams *params, const AttestPublic *ak, const AttestExtra *extra,
-                      Quoted *ret)
+int evidence_quote(Tpm *tpm, const EvidenceParams *params, TpmSigned *ret)
 {
-        AttestQuote parsed;
+        AttestExtra extra;
         TpmExtra to_sign;
         int r;
 
-        memcpy(to_sign.bytes, extra->bytes, sizeof(to_sign.bytes));
-        r = tpm_quote(tpm, params->ak, &to_sign, params->boot->bank, ATTEST_PCRS, &ret->quote);
-        if (r != 0) return r;
-        r = attest_quote_authenticate(tpm_signed_attest(&ret->quote), tpm_signed_signature(&ret->quote), ak, extra,
-                                      &parsed);
+        r = attest_extra_data(&params->context, &extra);
+        if (r < 0) return r;
+        memcpy(to_sign.bytes, extra.bytes, sizeof(to_sign.bytes));
+        if (params->lock) pthread_mutex_lock(params->lock);
+        r = tpm_quote(tpm, params->ak, &to_sign, params->boot->bank, ATTEST_PCRS, ret);
+        if (params->lock) pthread_mutex_unlock(params->lock);
+        return r;
+}
+
+/* Is it good, and which words make the log give it? */
+static int judge(const EvidenceParams *params, Quoted *q)
+{
+        AttestQuote parsed;
+        int r;
+
+        r = attest_quote_authenticate(tpm_signed_attest(&q->quote), tpm_signed_signature(&q->quote), &q->ak,
+                                      &q->extra, &parsed);
         if (r != 0) return r < 0 ? r : error_set(-EPROTO, "the TPM's quote is not good: %s", attest_sentence(r));
-        r = find_words(&parsed.pcr_digest, params->boot, params->cap, &ret->words);
-        ret->replays = r == 0;
+        r = find_words(&parsed.pcr_digest, params->boot, params->cap, &q->words);
+        q->replays = r == 0;
         return r == -EBADMSG ? 0 : r;
 }
 
 /* An event that was logged between reading the log and quoting is no contradiction: then both are taken again. */
-static int quote_until_it_replays(Tpm *tpm, const EvidenceParams *params, const AttestPublic *ak,
-                                  const AttestExtra *extra, Quoted *ret)
+static int judge_until_it_replays(Tpm *tpm, const EvidenceParams *params, Quoted *q)
 {
-        bool moved = true;
-        int r = 0;
+        bool moved;
+        int r;
 
-        for (int i = 0; i < EVIDENCE_QUOTES_MAX && moved; i++) {
-                r = quote_once(tpm, params, ak, extra, ret);
-                if (r != 0 || ret->replays || i == EVIDENCE_QUOTES_MAX - 1) return r;
+        r = judge(params, q);
+        for (int quotes = 1; r == 0 && !q->replays && quotes < EVIDENCE_QUOTES_MAX; quotes++) {
                 r = node_boot_follow(params->boot, &moved);
-                if (r < 0) return r;
+                if (r < 0 || !moved) return r;
+                r = evidence_quote(tpm, params, &q->quote);
+                if (r == 0) r = judge(params, q);
         }
         return r;
 }
 
-int evidence_make(Tpm *tpm, const EvidenceParams *params, halfkey_v1_Evidence *ret, bool *ret_replays)
+int evidence_make_of(Tpm *tpm, const EvidenceParams *params, const TpmSigned *quote, halfkey_v1_Evidence *ret,
+                     bool *ret_replays)
 {
-        Quoted quoted = { 0 };
-        AttestPublic ak;
-        AttestExtra extra;
+        Quoted q = { .quote = *quote };
         int r;
 
-        r = attest_extra_data(&params->context, &extra);
-        if (r == 0) r = attest_public_parse(tpm_public_bytes(&params->ak->public_area), &ak);
-        if (r == 0) r = quote_until_it_replays(tpm, params, &ak, &extra, &quoted);
+        r = attest_extra_data(&params->context, &q.extra);
+        if (r == 0) r = attest_public_parse(tpm_public_bytes(&params->ak->public_area), &q.ak);
+        if (r == 0) r = judge_until_it_replays(tpm, params, &q);
+        if (r == 0) r = fill(params, &q.quote, q.words, ret);
         if (r != 0) return r;
-        r = fill(params, &quoted.quote, quoted.words, ret);
-        if (r < 0) return r;
-        *ret_replays = quoted.replays;
+        *ret_replays = q.replays;
         return 0;
+}
+
+int evidence_make(Tpm *tpm, const EvidenceParams *params, halfkey_v1_Evidence *ret, bool *ret_replays)
+{
+        TpmSigned quote;
+        int r;
+
+        r = evidence_quote(tpm, params, &quote);
+        return r == 0 ? evidence_make_of(tpm, params, &quote, ret, ret_replays) : r;
 }
 
 static void to_values(const TpmPcrValues *read, PcrValues *ret)

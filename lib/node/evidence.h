@@ -11,11 +11,14 @@
 #include "tpm/quote.h"
 #include "unlock/token.h"
 
+#include <pthread.h>
+
 typedef struct EvidenceParams {
         AttestContext context; /* purpose, hashes, attempt, exporter */
         NodeBoot *boot;        /* follows the log where that moved */
         const TpmObject *ak;
-        const Digest *cap; /* what PCR 15 holds, or NULL for zero */
+        const Digest *cap;     /* what PCR 15 holds, or NULL for zero */
+        pthread_mutex_t *lock; /* held while the TPM is used; NULL: the caller sees to it */
 } EvidenceParams;
 
 /* Quotes, and finds out which of the extends that nobody logs (systemd's boot phases) have happened by asking
@@ -27,6 +30,12 @@ typedef struct EvidenceParams {
 enum { EVIDENCE_QUOTES_MAX = 3 };
 _must_check_ int evidence_make(Tpm *tpm, const EvidenceParams *params, halfkey_v1_Evidence *ret,
                                bool *ret_replays);
+
+/* The same in two steps, so that the TPM is free for other things while the rest is done: its first quote alone,
+ * then all else, which uses the TPM only where it must quote again. */
+_must_check_ int evidence_quote(Tpm *tpm, const EvidenceParams *params, TpmSigned *ret);
+_must_check_ int evidence_make_of(Tpm *tpm, const EvidenceParams *params, const TpmSigned *quote,
+                                  halfkey_v1_Evidence *ret, bool *ret_replays);
 
 /* Reads the PCRs and says which PCR and event differ from the log, as a detail: always an error. */
 int evidence_explain(Tpm *tpm, const NodeBoot *boot);

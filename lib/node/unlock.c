@@ -68,11 +68,16 @@ static void *prepare(void *userdata)
         return NULL;
 }
 
-static void unseal(Attempt *a)
+/* In a thread too, while the evidence is made of the quote and sent. */
+static void *unseal(void *userdata)
 {
-        if (!a->opening) return;
-        keep_unsealed(a, seal_read(a->opening, a->params->half));
+        Attempt *a = userdata;
+
+        pthread_mutex_lock(a->params->lock);
+        if (a->opening) keep_unsealed(a, seal_read(a->opening, a->params->half));
         seal_opening_free(TAKE_PTR(a->opening));
+        pthread_mutex_unlock(a->params->lock);
+        return NULL;
 }
 
 /* ---- evidence ---- */
@@ -102,40 +107,55 @@ static int context_of(const Attempt *a, AttestContext *ret)
 }
 
 /* An AK that somebody evicted is made again: its template is fixed, so it is the same key. */
-static int make_evidence(Attempt *a, const EvidenceParams *params, halfkey_v1_Evidence *ret, bool *ret_replays)
+static int quote(Attempt *a, const EvidenceParams *params, TpmSigned *ret)
 {
         Tpm *tpm = a->params->tpm;
         TpmObject again;
         int r;
 
-        r = evidence_make(tpm, params, ret, ret_replays);
+        r = evidence_quote(tpm, params, ret);
         if (r != TPM_E_ABSENT) return r;
         r = tpm_ak_ensure(tpm, &again);
         if (r == 0) r = tpm_object_check_name(&again, tpm_name_bytes(&a->ak.name));
         if (r != 0) return error_prefix(r, "the attestation key was gone");
-        return evidence_make(tpm, params, ret, ret_replays);
+        return evidence_quote(tpm, params, ret);
 }
 
-static int send_proof(Attempt *a)
+/* The first quote, with the lock held. */
+static int quote_first(Attempt *a, EvidenceParams *params, TpmSigned *ret)
+{
+        int r;
+
+        if (*a->params->cancelled) return -ECANCELED;
+        r = find_ak(a);
+        if (r == 0) r = context_of(a, &params->context);
+        return r == 0 ? quote(a, params, ret) : r;
+}
+
+/* The verifier will refuse: say why here. */
+static void warn_no_replay(const Attempt *a)
+{
+        pthread_mutex_lock(a->params->lock);
+        IGNORE_RESULT(evidence_explain(a->params->tpm, a->params->boot));
+        pthread_mutex_unlock(a->params->lock);
+        log_warning("the event log does not give the TPM's PCRs: %s", error_detail(-EBADMSG));
+}
+
+static int send_proof(Attempt *a, const EvidenceParams *params, const TpmSigned *first)
 {
         const UnlockParams *p = a->params;
         halfkey_v1_UnlockProof *proof = &a->request->step.proof;
-        EvidenceParams params = { .boot = p->boot, .ak = &a->ak };
         const size_t sent = p->boot->log_size;
         bool replays = false;
         int r;
 
         a->request->which_step = halfkey_v1_UnlockRequest_proof_tag;
         proof->has_evidence = true;
-        r = context_of(a, &params.context);
-        if (r == 0) r = evidence_add_volumes(p->tokens, p->n_tokens, proof->volume, &proof->volume_count);
-        if (r == 0) r = make_evidence(a, &params, &proof->evidence, &replays);
+        r = evidence_add_volumes(p->tokens, p->n_tokens, proof->volume, &proof->volume_count);
+        if (r == 0) r = evidence_make_of(p->tpm, params, first, &proof->evidence, &replays);
         if (r == 0) r = call_send_log_rest(a->stream, p->boot, halfkey_v1_UnlockRequest_log_tag, sent);
         if (r != 0) return r;
-        if (!replays) {
-                IGNORE_RESULT(evidence_explain(p->tpm, p->boot)); /* the verifier will refuse: say why here */
-                log_warning("the event log does not give the TPM's PCRs: %s", error_detail(-EBADMSG));
-        }
+        if (!replays) warn_no_replay(a);
         return call_send(a->stream, halfkey_v1_UnlockRequest_fields, a->request, true);
 }
 
@@ -153,18 +173,25 @@ static int connect_and_send_log(Attempt *a)
         return r == 0 ? call_send_log(a->stream, a->params->boot, halfkey_v1_UnlockRequest_log_tag) : r;
 }
 
-/* The TPM's part, with the lock held. */
-static int quote_and_unseal(Attempt *a)
+/* Quotes; then the TPM unseals while the evidence is made and goes out. */
+static int attest(Attempt *a)
 {
+        EvidenceParams params = { .boot = a->params->boot, .ak = &a->ak };
+        pthread_t unsealing;
+        TpmSigned first;
         int r;
 
-        if (*a->params->cancelled) return -ECANCELED;
-        r = find_ak(a);
-        if (r == 0) r = send_proof(a);
+        pthread_mutex_lock(a->params->lock);
+        r = quote_first(a, &params, &first);
+        pthread_mutex_unlock(a->params->lock);
         if (r != 0) return r;
-        note(a, "evidence sent");
-        unseal(a);
-        return 0;
+        r = pthread_create(&unsealing, NULL, unseal, a);
+        if (r != 0) return -r;
+        params.lock = a->params->lock;
+        r = send_proof(a, &params, &first);
+        if (r == 0) note(a, "evidence sent");
+        pthread_join(unsealing, NULL);
+        return r;
 }
 
 static int receive(Attempt *a, halfkey_v1_Refusal *ret_refusal)
@@ -185,17 +212,16 @@ static int receive(Attempt *a, halfkey_v1_Refusal *ret_refusal)
 
 static int run(Attempt *a, halfkey_v1_Refusal *ret_refusal)
 {
-        pthread_mutex_t *lock = a->params->lock;
         int r;
 
         r = pthread_create(&a->preparing, NULL, prepare, a);
         if (r != 0) return -r;
         r = connect_and_send_log(a);
         pthread_join(a->preparing, NULL);
-        pthread_mutex_lock(lock);
-        if (r == 0) r = quote_and_unseal(a);
-        seal_opening_free(TAKE_PTR(a->opening));
-        pthread_mutex_unlock(lock);
+        if (r == 0) r = attest(a);
+        pthread_mutex_lock(a->params->lock);
+        seal_opening_free(TAKE_PTR(a->opening)); /* of an attempt that came to nothing */
+        pthread_mutex_unlock(a->params->lock);
         return r == 0 ? receive(a, ret_refusal) : r;
 }
 
