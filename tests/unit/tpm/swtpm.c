@@ -23,7 +23,9 @@ enum { MESSAGE_MAX = RIG_MESSAGE_MAX, HEADER = 10, TEST_SECONDS = 50 };
 
 struct Rig {
         char dir[64];
-        char tcti[64];
+        char tcti[96];
+        int listener; /* of rig_use_socket(), else -1; and who is connected to it */
+        int connected;
         pid_t swtpm;
         int socket; /* to swtpm */
         int master; /* the device, from inside */
@@ -187,20 +189,46 @@ static size_t pass(Rig *rig, Bytes command, uint8_t response[static MESSAGE_MAX]
         return size;
 }
 
+/* One command from this end. False where it hung up, or the TPM did. */
+static bool serve(Rig *rig, int fd)
+{
+        uint8_t command[MESSAGE_MAX], response[MESSAGE_MAX];
+        size_t size = message_read(fd, command);
+
+        if (size > 0) size = pass(rig, BYTES(command, size), response);
+        if (size == 0) return false;
+        CHECK(write(fd, response, size) == (ssize_t)size);
+        return true;
+}
+
+static void serve_socket(Rig *rig, const struct pollfd *listener, const struct pollfd *connected)
+{
+        if (connected->revents && !serve(rig, rig->connected)) fd_close(TAKE_FD(rig->connected));
+        if (!listener->revents) return;
+        fd_close(rig->connected);
+        rig->connected = accept4(rig->listener, NULL, NULL, SOCK_CLOEXEC);
+        CHECK(rig->connected >= 0);
+}
+
 static void *bridge(void *p)
 {
         Rig *rig = p;
-        struct pollfd fds[] = { { .fd = rig->master, .events = POLLIN },
-                                { .fd = rig->stop[0], .events = POLLIN } };
-        uint8_t command[MESSAGE_MAX], response[MESSAGE_MAX];
 
         for (;;) {
-                if (poll(fds, 2, -1) < 0 && errno == EINTR) continue;
-                if (fds[1].revents) return NULL;
-                size_t size = message_read(rig->master, command);
-                if (size > 0) size = pass(rig, BYTES(command, size), response);
-                if (size == 0) break;
-                CHECK(write(rig->master, response, size) == (ssize_t)size);
+                struct pollfd fds[] = { { .fd = rig->master, .events = POLLIN },
+                                        { .fd = rig->stop[0], .events = POLLIN },
+                                        { .fd = rig->listener, .events = POLLIN },
+                                        { .fd = rig->connected, .events = POLLIN } };
+
+                if (poll(fds, 4, -1) < 0 && errno == EINTR) continue;
+                if (fds[1].revents & POLLIN) {
+                        char what;
+                        if (read(rig->stop[0], &what, 1) == 1 && what == 'S')
+                                continue; /* there is a listener now */
+                        return NULL;
+                }
+                serve_socket(rig, &fds[2], &fds[3]);
+                if (fds[0].revents && !serve(rig, rig->master)) break;
         }
         /* A hang-up is what a vanished device looks like. */
         close(rig->slave);
@@ -324,7 +352,9 @@ Rig *rig_new(void)
         alarm(TEST_SECONDS);
         /* a session leader without a terminal, as under meson, gets ours for its own, and a hang-up with it */
         signal(SIGHUP, SIG_IGN);
-        *rig = (Rig){ .dir = "/tmp/halfkey-swtpm-XXXXXX", .seen = WRITER_INIT(8 << 20) };
+        *rig = (Rig){
+                .dir = "/tmp/halfkey-swtpm-XXXXXX", .seen = WRITER_INIT(8 << 20), .listener = -1, .connected = -1
+        };
         CHECK(mkdtemp(rig->dir));
         live_set("", rig->dir);
         snprintf(state, sizeof(state), "mkdir %s/state", rig->dir);
@@ -337,6 +367,23 @@ Rig *rig_new(void)
         return rig;
 }
 
+/* The control channel is swtpm's own. */
+void rig_use_socket(Rig *rig)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char control[96], link[96];
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%.60s/bridge", rig->dir);
+        snprintf(control, sizeof(control), "%s/control", rig->dir);
+        snprintf(link, sizeof(link), "%s/bridge.ctrl", rig->dir);
+        CHECK(symlink(control, link) == 0);
+        const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 4) == 0);
+        rig->listener = fd;
+        snprintf(rig->tcti, sizeof(rig->tcti), "swtpm:path=%s", address.sun_path);
+        CHECK(write(rig->stop[1], "S", 1) == 1);
+}
+
 void rig_free(Rig *rig)
 {
         char remove[96];
@@ -346,6 +393,8 @@ void rig_free(Rig *rig)
         pthread_join(rig->thread, NULL);
         fd_close(rig->slave);
         fd_close(rig->master);
+        fd_close(rig->connected);
+        fd_close(rig->listener);
         close(rig->stop[0]);
         close(rig->stop[1]);
         writer_deinit(&rig->seen);

@@ -19,6 +19,9 @@ DEFINE_CLEANUP(Rig, rig_free)
 
 /* "device:/dev/pts/N" */
 const char *rig_tcti(const Rig *rig);
+/* From now on rig_tcti() is a socket, "swtpm:path=...": without the terminal's own latency, which is a worker
+ * thread's of the kernel, and without tcti-device's probe. For measuring time. */
+void rig_use_socket(Rig *rig);
 /* A folder for a test's files, removed with the rig. */
 const char *rig_dir(const Rig *rig);
 
