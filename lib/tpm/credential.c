@@ -7,21 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* TPM_E_BLOB for whatever the TPM says of the credential's contents: which of its checks failed is nobody's
- * business. */
-static int activation_failed(Tpm *tpm, TSS2_RC rc)
-{
-        switch (tpm_rc_code(rc)) {
-        case TPM2_RC_INTEGRITY:
-        case TPM2_RC_VALUE:
-        case TPM2_RC_SIZE:
-        case TPM2_RC_INSUFFICIENT:
-        case TPM2_RC_ECC_POINT:
-                return error_set(TPM_E_BLOB, "the credential is not for this EK and AK (code 0x%03x)", rc);
-        default: return tpm_fail(tpm, "ActivateCredential", rc);
-        }
-}
-
 static int secret_take(Tpm *tpm, TPM2B_DIGEST *answer, Secret **ret)
 {
         const int r = answer->size == 0 ? -ENODATA : secret_new_copy(BYTES(answer->buffer, answer->size), ret);
@@ -49,7 +34,9 @@ static int activate(Tpm *tpm, const Activation *a, Secret **ret)
         if (r != 0) return r;
         rc = Esys_ActivateCredential(tpm->esys, a->ak_key, a->ek_key, ESYS_TR_PASSWORD, session.resource,
                                      ESYS_TR_NONE, &a->credential, &a->secret, &answer);
-        if (rc != TSS2_RC_SUCCESS) return activation_failed(tpm, rc);
+        if (tpm_rc_of_contents(rc))
+                return error_set(TPM_E_BLOB, "the credential is not for this EK and AK (code 0x%03x)", rc);
+        if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "ActivateCredential", rc);
         tpm_session_used(tpm, &session);
         return secret_take(tpm, answer, ret);
 }

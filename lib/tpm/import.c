@@ -59,23 +59,6 @@ static int import_take(const TpmDuplicate *d, Import *ret)
         return 0;
 }
 
-/* What the TPM says of the contents; which of its checks failed is nobody's business. */
-static int import_failed(Tpm *tpm, TSS2_RC rc)
-{
-        switch (tpm_rc_code(rc)) {
-        case TPM2_RC_INTEGRITY:
-        case TPM2_RC_VALUE:
-        case TPM2_RC_SIZE:
-        case TPM2_RC_INSUFFICIENT:
-        case TPM2_RC_ECC_POINT:
-        case TPM2_RC_BINDING:
-        case TPM2_RC_KEY_SIZE:
-                return error_set(TPM_E_BLOB, "the duplicate is not for this parent, or was altered (code 0x%03x)",
-                                 rc);
-        default: return tpm_fail(tpm, "Import", rc);
-        }
-}
-
 static int import(Tpm *tpm, const TpmParent *parent, const Import *i, TpmBlob *ret)
 {
         static const TPM2B_DATA no_inner_key = { 0 };
@@ -92,7 +75,10 @@ static int import(Tpm *tpm, const TpmParent *parent, const Import *i, TpmBlob *r
         rc = Esys_Import(tpm->esys, key, session.resource, ESYS_TR_NONE, ESYS_TR_NONE, &no_inner_key, &i->area,
                          &i->duplicate, &i->seed, &no_inner_wrapper, &private_area);
         if (tpm_session_refused(rc)) return tpm_session_unsalted();
-        if (rc != TSS2_RC_SUCCESS) return import_failed(tpm, rc);
+        if (tpm_rc_of_contents(rc))
+                return error_set(TPM_E_BLOB, "the duplicate is not for this parent, or was altered (code 0x%03x)",
+                                 rc);
+        if (rc != TSS2_RC_SUCCESS) return tpm_fail(tpm, "Import", rc);
         tpm_session_used(tpm, &session);
         return tpm_blob_of(private_area, &i->area, ret);
 }

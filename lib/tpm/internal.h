@@ -41,6 +41,9 @@ int tpm_fail(Tpm *tpm, const char *what, TSS2_RC rc);
 /* The code of a TPM's answer without the number of the parameter, handle or session that it complains about;
  * 0 if it does not come from the TPM. */
 uint32_t tpm_rc_code(TSS2_RC rc);
+/* Says it that encrypted contents are not for this key, or were altered? Which of its checks failed is nobody's
+ * business. */
+bool tpm_rc_of_contents(TSS2_RC rc);
 
 /* ---- scopes: open.c ----
  *

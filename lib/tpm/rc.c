@@ -59,6 +59,20 @@ uint32_t tpm_rc_code(TSS2_RC rc)
         return rc & FORMAT_ONE ? rc & FORMAT_ONE_CODE : rc & 0xfff;
 }
 
+bool tpm_rc_of_contents(TSS2_RC rc)
+{
+        switch (tpm_rc_code(rc)) {
+        case TPM2_RC_INTEGRITY:
+        case TPM2_RC_VALUE:
+        case TPM2_RC_SIZE:
+        case TPM2_RC_INSUFFICIENT:
+        case TPM2_RC_ECC_POINT:
+        case TPM2_RC_BINDING:
+        case TPM2_RC_KEY_SIZE: return true;
+        default: return false;
+        }
+}
+
 static int fail_busy(Tpm *tpm, const char *what)
 {
         const uint32_t code = tpm->bus.gave_up;

@@ -9,21 +9,7 @@
 
 static size_t boot(Scene *s, uint8_t *ticket, size_t *ticket_size)
 {
-        const Digest cap = { .alg = HASH_SHA256, .size = 32, .bytes = { 1 } };
-        cleanup_unseal TpmUnseal *u = NULL;
-        cleanup_secret Secret *got = NULL;
-        const TpmExtra extra = { { 1 } };
-        TpmSigned quote;
-
-        scene_boot(s);
-        CHECK_OK(tpm_unseal_start(s->tpm, &s->params, &u));
-        CHECK_OK(tpm_quote(s->tpm, &s->ak, &extra, HASH_SHA256, 0xfbff, &quote));
-        CHECK_OK(tpm_unseal_read(u, &got));
-        CHECK_BYTES(secret_bytes(got), secret_bytes(s->half));
-        *ticket_size = tpm_unseal_ticket(u).size;
-        memcpy(ticket, tpm_unseal_ticket(u).data, *ticket_size);
-        tpm_unseal_free(TAKE_PTR(u));
-        CHECK_OK(tpm_pcr_cap(s->tpm, &cap, 1, HASH_SHA256));
+        scene_unlock(s, ticket, ticket_size);
         CHECK(rig_commands(s->rig) == tpm_commands_count(s->tpm));
         return rig_commands(s->rig);
 }
@@ -34,9 +20,7 @@ static size_t count_literal(void)
         uint8_t ticket[TPM_TICKET_MAX];
         size_t size;
 
-        scene_init(&s);
-        const Policy policy = policy_pcr_now(s.tpm, HASH_SHA256, SCENE_MASK);
-        scene_seal(&s, &policy);
+        scene_literal(&s);
         return boot(&s, ticket, &size);
 }
 
@@ -47,12 +31,7 @@ static void count_signed(UnlockCounts *c)
         Approved approved;
         size_t size;
 
-        scene_init(&s);
-        const Policy now = policy_pcr_now(s.tpm, HASH_SHA256, SCENE_MASK);
-        approve(policy_key(), &now, 1, SHA256_SIZE, &approved);
-        const Policy policy = policy_authorized(policy_key(), approved.approval.policy_ref);
-        scene_seal(&s, &policy);
-        s.params.approval = &approved.approval;
+        scene_signed(&s, &approved);
         c->signed_first = boot(&s, ticket, &size);
         approved.approval.ticket = BYTES(ticket, size);
         c->signed_ticket = boot(&s, none, &size);
@@ -63,19 +42,9 @@ static size_t count_pcrsig(void)
         cleanup_scene Scene s;
         uint8_t ticket[TPM_TICKET_MAX];
         Approved approved;
-        TpmPcrValues cap;
         size_t size;
 
-        scene_init(&s);
-        const Policy now = policy_pcr_now(s.tpm, HASH_SHA256, TPM_PCR_MASK(11));
-        approve(policy_key(), &now, 0, 0, &approved);
-        Policy policy = policy_authorized(policy_key(), BYTES(NULL, 0));
-        CHECK_OK(tpm_pcr_read(s.tpm, HASH_SHA256, TPM_PCR_MASK(TPM_PCR_CAP), &cap));
-        policy = policy_pcr_of(&policy, &cap);
-        scene_seal(&s, &policy);
-        s.params.approval = &approved.approval;
-        s.params.mask = TPM_PCR_MASK(11);
-        s.params.mask_after = TPM_PCR_MASK(TPM_PCR_CAP);
+        scene_pcrsig(&s, &approved);
         return boot(&s, ticket, &size);
 }
 

@@ -136,6 +136,19 @@ int stage_verify(const Stage *s, const AttestContext *context, const halfkey_v1_
         return r == 0 ? attest_quote_check_selection(ret, HASH_SHA256, ATTEST_PCRS) : r;
 }
 
+int stage_evidence(Stage *s, AttestPurpose purpose, const Digest *cap, AttestQuote *ret, bool *ret_replays)
+{
+        const EvidenceParams params = {
+                .context = stage_context(s, purpose), .boot = s->boot, .ak = &s->keys.ak, .cap = cap
+        };
+        halfkey_v1_Evidence e;
+        int r;
+
+        r = evidence_make(s->tpm, &params, &e, ret_replays);
+        if (r == 0) CHECK_OK(stage_verify(s, &params.context, &e, ret));
+        return r;
+}
+
 Digest stage_cap(Stage *s, const char *outcome)
 {
         Digest event, pcr;

@@ -35,6 +35,8 @@ void stage_deinit(Stage *s);
 AttestContext stage_context(const Stage *s, AttestPurpose purpose);
 /* The quote in `e` as a verifier checks it, against this context and the digest of the log. */
 int stage_verify(const Stage *s, const AttestContext *context, const halfkey_v1_Evidence *e, AttestQuote *ret);
+/* evidence_make() for this purpose with this cap (NULL: none), verified as above. */
+int stage_evidence(Stage *s, AttestPurpose purpose, const Digest *cap, AttestQuote *ret, bool *ret_replays);
 /* Extends the cap and gives what PCR 15 holds then. */
 Digest stage_cap(Stage *s, const char *outcome);
 

@@ -38,16 +38,11 @@ static void register_with(Stage *s, const uint8_t secret[static ATTEST_SECRET_SI
 
 static void attest(Stage *s, AttestPurpose purpose, const Digest *cap)
 {
-        const EvidenceParams params = {
-                .context = stage_context(s, purpose), .boot = s->boot, .ak = &s->keys.ak, .cap = cap
-        };
-        halfkey_v1_Evidence e;
         AttestQuote q;
-        bool replays;
+        bool replays = false;
 
-        CHECK_OK(evidence_make(s->tpm, &params, &e, &replays));
+        CHECK_OK(stage_evidence(s, purpose, cap, &q, &replays));
         CHECK(replays);
-        CHECK_OK(stage_verify(s, &params.context, &e, &q));
 }
 
 static void check_unseen(Stage *s, const Secret *half, const Secret *random, const uint8_t *challenge)

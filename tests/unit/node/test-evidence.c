@@ -35,16 +35,9 @@ static size_t move(void *userdata, Bytes command, uint8_t *response)
 
 static int evidence(Stage *s, bool *ret_replays)
 {
-        const EvidenceParams params = { .context = stage_context(s, ATTEST_PURPOSE_UNLOCK),
-                                        .boot = s->boot,
-                                        .ak = &s->keys.ak };
-        halfkey_v1_Evidence e;
         AttestQuote q;
-        int r;
 
-        r = evidence_make(s->tpm, &params, &e, ret_replays);
-        if (r == 0) CHECK_OK(stage_verify(s, &params.context, &e, &q));
-        return r;
+        return stage_evidence(s, ATTEST_PURPOSE_UNLOCK, NULL, &q, ret_replays);
 }
 
 static void mover_init(Mover *m, Stage *s, unsigned times, bool logged)

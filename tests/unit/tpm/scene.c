@@ -129,6 +129,58 @@ void scene_seal(Scene *s, const Policy *policy)
         };
 }
 
+void scene_literal(Scene *s)
+{
+        scene_init(s);
+        const Policy policy = policy_pcr_now(s->tpm, HASH_SHA256, SCENE_MASK);
+        scene_seal(s, &policy);
+}
+
+void scene_signed(Scene *s, Approved *approved)
+{
+        scene_init(s);
+        const Policy now = policy_pcr_now(s->tpm, HASH_SHA256, SCENE_MASK);
+        approve(policy_key(), &now, 1, SHA256_SIZE, approved);
+        const Policy policy = policy_authorized(policy_key(), approved->approval.policy_ref);
+        scene_seal(s, &policy);
+        s->params.approval = &approved->approval;
+}
+
+void scene_pcrsig(Scene *s, Approved *approved)
+{
+        TpmPcrValues cap;
+
+        scene_init(s);
+        const Policy now = policy_pcr_now(s->tpm, HASH_SHA256, TPM_PCR_MASK(11));
+        approve(policy_key(), &now, 0, 0, approved);
+        Policy policy = policy_authorized(policy_key(), BYTES(NULL, 0));
+        CHECK_OK(tpm_pcr_read(s->tpm, HASH_SHA256, TPM_PCR_MASK(TPM_PCR_CAP), &cap));
+        policy = policy_pcr_of(&policy, &cap);
+        scene_seal(s, &policy);
+        s->params.approval = &approved->approval;
+        s->params.mask = TPM_PCR_MASK(11);
+        s->params.mask_after = TPM_PCR_MASK(TPM_PCR_CAP);
+}
+
+void scene_unlock(Scene *s, uint8_t *ticket, size_t *ret_ticket)
+{
+        const Digest cap = { .alg = HASH_SHA256, .size = 32, .bytes = { 1 } };
+        cleanup_unseal TpmUnseal *u = NULL;
+        cleanup_secret Secret *got = NULL;
+        const TpmExtra extra = { { 1 } };
+        TpmSigned quote;
+
+        scene_boot(s);
+        CHECK_OK(tpm_unseal_start(s->tpm, &s->params, &u));
+        CHECK_OK(tpm_quote(s->tpm, &s->ak, &extra, HASH_SHA256, 0xfbff, &quote));
+        CHECK_OK(tpm_unseal_read(u, &got));
+        CHECK_BYTES(secret_bytes(got), secret_bytes(s->half));
+        *ret_ticket = tpm_unseal_ticket(u).size;
+        memcpy(ticket, tpm_unseal_ticket(u).data, *ret_ticket);
+        tpm_unseal_free(TAKE_PTR(u));
+        CHECK_OK(tpm_pcr_cap(s->tpm, &cap, 1, HASH_SHA256));
+}
+
 void scene_boot(Scene *s)
 {
         tpm_close(TAKE_PTR(s->tpm));

@@ -48,6 +48,13 @@ void approve(const PrivateKey *key, const Policy *policy, uint8_t ref, size_t re
 void scene_init(Scene *s);
 /* Seals a random half under this policy. */
 void scene_seal(Scene *s, const Policy *policy);
+/* The three seals there are, each with a half in it: for the PCRs as they are; for node 1, whose approval is for
+ * what the PCRs are; and a UKI's .pcrsig: signed over PCR 11 with an empty policyRef, the cap on top. */
+void scene_literal(Scene *s);
+void scene_signed(Scene *s, Approved *approved);
+void scene_pcrsig(Scene *s, Approved *approved);
+/* A boot: opens, quotes, unseals in steps, caps. ticket has room for TPM_TICKET_MAX. */
+void scene_unlock(Scene *s, uint8_t *ticket, size_t *ret_ticket);
 /* As between two boots: closes, cuts the power, and opens again. */
 void scene_boot(Scene *s);
 void scene_deinit(Scene *s);

@@ -9,24 +9,6 @@
 
 #include <errno.h>
 
-static void scene_literal(Scene *s)
-{
-        scene_init(s);
-        const Policy policy = policy_pcr_now(s->tpm, HASH_SHA256, SCENE_MASK);
-        scene_seal(s, &policy);
-}
-
-/* Sealed for node 1, whose approval is for what the PCRs are now. */
-static void scene_signed(Scene *s, Approved *approved)
-{
-        scene_init(s);
-        const Policy now = policy_pcr_now(s->tpm, HASH_SHA256, SCENE_MASK);
-        approve(policy_key(), &now, 1, SHA256_SIZE, approved);
-        const Policy policy = policy_authorized(policy_key(), approved->approval.policy_ref);
-        scene_seal(s, &policy);
-        s->params.approval = &approved->approval;
-}
-
 static void opens(Scene *s)
 {
         cleanup_secret Secret *got = NULL;
@@ -54,24 +36,12 @@ static void cap(Scene *s)
 
 /* ---- the fewest commands: DESIGN, "Boot, step by step" ---- */
 
-/* All that a boot sends: open, quote, unseal in steps, cap; counted by the library and on the wire. */
+/* All that a boot sends, counted by the library and on the wire. */
 static void boot(Scene *s, const char *commands, uint8_t *ticket, size_t *ret_ticket)
 {
-        cleanup_unseal TpmUnseal *u = NULL;
-        cleanup_secret Secret *got = NULL;
         cleanup_free char *list = NULL;
-        const TpmExtra extra = { { 1 } };
-        TpmSigned quote;
 
-        scene_boot(s);
-        CHECK_OK(tpm_unseal_start(s->tpm, &s->params, &u));
-        CHECK_OK(tpm_quote(s->tpm, &s->ak, &extra, HASH_SHA256, 0xfbff, &quote));
-        CHECK_OK(tpm_unseal_read(u, &got));
-        CHECK_BYTES(secret_bytes(got), secret_bytes(s->half));
-        *ret_ticket = tpm_unseal_ticket(u).size;
-        memcpy(ticket, tpm_unseal_ticket(u).data, *ret_ticket);
-        tpm_unseal_free(TAKE_PTR(u));
-        cap(s);
+        scene_unlock(s, ticket, ret_ticket);
         CHECK_OK(tpm_commands_list(s->tpm, 0, &list));
         CHECK_TEXT(list, commands);
         CHECK(tpm_commands_repeated(s->tpm) == 0);
@@ -118,25 +88,14 @@ static void test_count_signed_12_then_ticket_9(void)
         }
 }
 
-/* A UKI's .pcrsig: the signature is over PCR 11 with an empty policyRef, the cap comes on top. */
 static void test_count_pcrsig_13(void)
 {
         cleanup_scene Scene s;
         Approved approved;
         uint8_t ticket[TPM_TICKET_MAX];
-        TpmPcrValues v;
         size_t size;
 
-        scene_init(&s);
-        const Policy now = policy_pcr_now(s.tpm, HASH_SHA256, TPM_PCR_MASK(11));
-        approve(policy_key(), &now, 0, 0, &approved);
-        Policy policy = policy_authorized(policy_key(), BYTES(NULL, 0));
-        CHECK_OK(tpm_pcr_read(s.tpm, HASH_SHA256, TPM_PCR_MASK(TPM_PCR_CAP), &v));
-        policy = policy_pcr_of(&policy, &v);
-        scene_seal(&s, &policy);
-        s.params.approval = &approved.approval;
-        s.params.mask = TPM_PCR_MASK(11);
-        s.params.mask_after = TPM_PCR_MASK(TPM_PCR_CAP);
+        scene_pcrsig(&s, &approved);
         boot(&s,
              "GetRandom StartAuthSession PolicyPCR LoadExternal VerifySignature PolicyAuthorize FlushContext "
              "PolicyPCR Load Quote Unseal FlushContext PCR_Extend",
