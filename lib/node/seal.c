@@ -65,14 +65,13 @@ static int get_tpm2b(const TokenBlob *blob, Bytes *ret)
         return 0;
 }
 
-int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, Token *token)
+static int seal_under(Tpm *tpm, const TpmObject *srk, const uint8_t policy[static SHA256_SIZE], const Secret *half,
+                      Token *token)
 {
-        uint8_t policy[SHA256_SIZE];
         TpmSealed sealed;
         int r;
 
-        r = seal_policy(token, policy);
-        if (r == 0) r = tpm_seal(tpm, srk, BYTES_ARRAY(policy), half, &sealed);
+        r = tpm_seal(tpm, srk, BYTES(policy, SHA256_SIZE), half, &sealed);
         if (r == 0) r = set_tpm2b(&token->seal_private, BYTES(sealed.private_area, sealed.private_size));
         if (r == 0) r = set_tpm2b(&token->seal_public, tpm_public_bytes(&sealed.public_area));
         if (r == 0) r = token_blob_set(&token->srk_public, tpm_public_bytes(&srk->public_area));
@@ -82,15 +81,42 @@ int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, Token *token)
         return 0;
 }
 
+int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, Token *token)
+{
+        uint8_t policy[SHA256_SIZE];
+        int r;
+
+        r = seal_policy(token, policy);
+        return r == 0 ? seal_under(tpm, srk, policy, half, token) : r;
+}
+
+/* The policy of this boot: PCR 7 as the log gives it, the cap open. */
+static int boot_policy(const NodeBoot *boot, uint8_t ret[static SHA256_SIZE])
+{
+        AttestPcrs pcrs;
+        int r;
+
+        r = attest_approval_pcrs(boot->bank, pcr_value(&boot->replayed, ATTEST_SECURE_BOOT_PCR), &pcrs);
+        return r < 0 ? r : attest_policy_pcr(NULL, &pcrs, ret);
+}
+
+int seal_make_literal(Tpm *tpm, const TpmObject *srk, const Secret *half, const NodeBoot *boot, Token *token)
+{
+        uint8_t policy[SHA256_SIZE];
+        int r;
+
+        if (token->bank != boot->bank) return -EINVAL;
+        r = boot_policy(boot, policy);
+        if (r == 0) r = seal_under(tpm, srk, policy, half, token);
+        return r == 0 ? token_blob_set(&token->policy_key, BYTES(NULL, 0)) : r;
+}
+
 /* The approval of exactly the PCR 7 that the log gives, with the cap open. */
 static const TokenApproval *find_approval(const Token *token, const NodeBoot *boot)
 {
         uint8_t policy[SHA256_SIZE];
-        AttestPcrs pcrs;
 
-        if (attest_approval_pcrs(boot->bank, pcr_value(&boot->replayed, ATTEST_SECURE_BOOT_PCR), &pcrs) < 0 ||
-            attest_policy_pcr(NULL, &pcrs, policy) < 0)
-                return NULL;
+        if (boot_policy(boot, policy) < 0) return NULL;
         for (size_t i = 0; i < token->n_approvals; i++)
                 if (bytes_equal(BYTES_ARRAY(token->approvals[i].policy), BYTES_ARRAY(policy)))
                         return &token->approvals[i];
@@ -115,27 +141,18 @@ struct SealOpening {
         uint8_t policy_ref[SHA256_SIZE];
 };
 
-static int fill_opening(const Token *token, const NodeBoot *boot, SealOpening *o)
+/* By the approval that fits what the log says, so that none is tried in vain. */
+static int fill_authority(const Token *token, const NodeBoot *boot, SealOpening *o)
 {
         const TokenApproval *approval = find_approval(token, boot);
         int r;
 
-        if (token->bank != boot->bank)
-                return error_set(TPM_E_POLICY, "the seal is for the %s bank, this boot measures %s",
-                                 hash_name(token->bank), hash_name(boot->bank));
         if (!approval)
                 return error_set(TPM_E_POLICY,
                                  "PCR 7 of this boot is in none of the cluster's approvals: Secure Boot "
                                  "state or keys changed");
-        o->params = (TpmUnsealParams){ .srk = &o->srk,
-                                       .bank = boot->bank,
-                                       .mask = ATTEST_PCR_BIT(ATTEST_SECURE_BOOT_PCR) |
-                                               ATTEST_PCR_BIT(ATTEST_CAP_PCR),
-                                       .approval = &o->authority };
-        r = pinned_srk(token, &o->srk);
-        if (r == 0) r = authority_of(token, &o->key, o->policy_ref);
-        if (r == 0) r = get_tpm2b(&token->seal_private, &o->params.private_area);
-        if (r == 0) r = get_tpm2b(&token->seal_public, &o->params.public_area);
+        r = authority_of(token, &o->key, o->policy_ref);
+        if (r < 0) return r;
         o->authority = (TpmApproval){
                 .key_public = BYTES(o->key.encoded, o->key.encoded_size),
                 .policy = BYTES_ARRAY(approval->policy),
@@ -143,6 +160,25 @@ static int fill_opening(const Token *token, const NodeBoot *boot, SealOpening *o
                 .signature = token_blob_bytes(&approval->signature),
                 .ticket = token_blob_bytes(&approval->ticket),
         };
+        o->params.approval = &o->authority;
+        return 0;
+}
+
+static int fill_opening(const Token *token, const NodeBoot *boot, SealOpening *o)
+{
+        int r = 0;
+
+        if (token->bank != boot->bank)
+                return error_set(TPM_E_POLICY, "the seal is for the %s bank, this boot measures %s",
+                                 hash_name(token->bank), hash_name(boot->bank));
+        o->params = (TpmUnsealParams){ .srk = &o->srk,
+                                       .bank = boot->bank,
+                                       .mask = ATTEST_PCR_BIT(ATTEST_SECURE_BOOT_PCR) |
+                                               ATTEST_PCR_BIT(ATTEST_CAP_PCR) };
+        if (token->policy_key.size > 0) r = fill_authority(token, boot, o);
+        if (r == 0) r = pinned_srk(token, &o->srk);
+        if (r == 0) r = get_tpm2b(&token->seal_private, &o->params.private_area);
+        if (r == 0) r = get_tpm2b(&token->seal_public, &o->params.public_area);
         return r;
 }
 

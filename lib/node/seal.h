@@ -18,9 +18,14 @@ _must_check_ int seal_new_half(Tpm *tpm, const TpmObject *srk, Secret **ret);
  * puts the seal into the token. */
 _must_check_ int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, Token *token);
 
+/* The same where a site has no policy key online: for exactly the PCR 7 that the log gives and the cap at zero
+ * (TPM2_PolicyPCR, without an authority). The token's policy key becomes empty, which says so. */
+_must_check_ int seal_make_literal(Tpm *tpm, const TpmObject *srk, const Secret *half, const NodeBoot *boot,
+                                   Token *token);
+
 /* Unseals with the approval that fits what the log says the PCRs are, so that none is tried in vain.
- * TPM_E_POLICY: the state of this boot is not approved, TPM_E_CAPPED: this boot was capped already; else what
- * tpm_unseal() says. */
+ * TPM_E_POLICY: the state of this boot is not approved, or not the one of a literal seal; TPM_E_CAPPED: this boot
+ * was capped already; else what tpm_unseal() says. */
 _must_check_ int seal_open(Tpm *tpm, const Token *token, const NodeBoot *boot, Secret **ret);
 
 /* The same in two steps: what needs neither the quote nor the network first, so that the TPM is not idle while a
