@@ -343,7 +343,25 @@ static void lock_init(pthread_mutex_t *lock)
         CHECK(pthread_mutex_init(lock, &attributes) == 0);
 }
 
-Rig *rig_new(void)
+/* With a certificate authority of its own, so that none of the machine's is used. */
+static void manufacture(const Rig *rig)
+{
+        char command[1024];
+
+        snprintf(command, sizeof(command),
+                 "D=%.60s && cd $D && mkdir ca && { echo statedir = $D/ca; echo signingkey = $D/ca/key.pem; "
+                 "echo issuercert = $D/ca/issuer.pem; echo certserial = $D/ca/serial; } >localca.conf && "
+                 "{ echo --platform-manufacturer Test; echo --platform-version 1; echo --platform-model Rig; } "
+                 ">localca.options && { echo create_certs_tool = $(command -v swtpm_localca); "
+                 "echo create_certs_tool_config = $D/localca.conf; "
+                 "echo create_certs_tool_options = $D/localca.options; } >setup.conf && "
+                 "swtpm_setup --tpm2 --config setup.conf --tpmstate $D/state --create-ek-cert "
+                 "--create-platform-cert --pcr-banks - >setup.log 2>&1 || { cat setup.log >&2; exit 1; }",
+                 rig->dir);
+        CHECK(system(command) == 0);
+}
+
+static Rig *rig_make(bool manufactured)
 {
         Rig *rig = calloc(1, sizeof(*rig));
         char state[96];
@@ -359,12 +377,23 @@ Rig *rig_new(void)
         live_set("", rig->dir);
         snprintf(state, sizeof(state), "mkdir %s/state", rig->dir);
         CHECK(system(state) == 0);
+        if (manufactured) manufacture(rig);
         swtpm_start(rig);
         device_make(rig);
         lock_init(&rig->lock);
         CHECK(pipe2(rig->stop, O_CLOEXEC) == 0);
         CHECK(pthread_create(&rig->thread, NULL, bridge, rig) == 0);
         return rig;
+}
+
+Rig *rig_new(void)
+{
+        return rig_make(false);
+}
+
+Rig *rig_new_manufactured(void)
+{
+        return rig_make(true);
 }
 
 /* The control channel is swtpm's own. */

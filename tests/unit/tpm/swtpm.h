@@ -13,6 +13,8 @@
 typedef struct Rig Rig;
 
 Rig *rig_new(void);
+/* The same, with what a maker leaves in NV: certificates of EKs and platform, made by swtpm_setup. */
+Rig *rig_new_manufactured(void);
 void rig_free(Rig *rig);
 DEFINE_CLEANUP(Rig, rig_free)
 #define cleanup_rig _cleanup_(rig_freep)

@@ -5,6 +5,7 @@
 #include "attest/credential.h"
 #include "base/writer.h"
 #include "check.h"
+#include "crypto/x509.h"
 #include "tpm/certificate.h"
 #include "tpm/internal.h"
 #include "tpm/keys.h"
@@ -204,8 +205,50 @@ static void the_platform_certificate(void)
         CHECK(odd);
 }
 
+/* ---- made as makers do ---- */
+
+/* The EK that is made is the one that its certificate is of: swtpm_setup's are RSA 2048 and P-384. */
+static void check_certified(Scene *s, TpmEkKind kind)
+{
+        cleanup_ek TpmEk ek = { 0 };
+        cleanup_certificate Certificate *certificate = NULL;
+        cleanup_public_key PublicKey *certified = NULL;
+        uint8_t in_certificate[SHA256_SIZE], in_tpm[SHA256_SIZE];
+        AttestPublic public;
+
+        CHECK_OK(tpm_ek_read_kind(s->tpm, kind, &ek));
+        CHECK(ek.kind == kind && ek.certificate && !ek.certificate_odd);
+        CHECK_OK(certificate_new(BYTES(ek.certificate, ek.certificate_size), &certificate));
+        CHECK_OK(certificate_key(certificate, &certified));
+        CHECK_OK(public_key_id(certified, in_certificate));
+        CHECK_OK(attest_public_parse(tpm_public_bytes(&ek.object.public_area), &public));
+        CHECK_OK(attest_public_node_id(&public, in_tpm));
+        CHECK_BYTES(BYTES_ARRAY(in_certificate), BYTES_ARRAY(in_tpm));
+        activate(s, &ek);
+}
+
+static void makers_certificates(void)
+{
+        cleanup_certificates TpmCertificates platform = { 0 };
+        cleanup_certificate Certificate *certificate = NULL;
+        cleanup_scene Scene s = { .rig = rig_new_manufactured() };
+        cleanup_ek TpmEk chosen = { 0 };
+        bool odd = true;
+
+        CHECK_OK(tpm_open(rig_tcti(s.rig), &s.tpm));
+        CHECK_OK(tpm_ak_ensure(s.tpm, &s.ak));
+        CHECK_OK(tpm_ek_read(s.tpm, &chosen));
+        CHECK(chosen.kind == TPM_EK_RSA_2048);
+        check_certified(&s, TPM_EK_RSA_2048);
+        check_certified(&s, TPM_EK_HIGH_ECC_P384);
+        CHECK_OK(tpm_platform_certificate_read(s.tpm, &platform, &odd));
+        CHECK_OK(certificate_new(BYTES(platform.data, platform.size), &certificate));
+        CHECK(!odd);
+}
+
 int main(void)
 {
+        RUN(makers_certificates);
         RUN(every_template_is_made_and_used);
         RUN(a_kind_that_the_tpm_lacks_is_named);
         RUN(the_nonce_is_in_the_key);
