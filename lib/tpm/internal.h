@@ -45,6 +45,11 @@ uint32_t tpm_rc_code(TSS2_RC rc);
  * business. */
 bool tpm_rc_of_contents(TSS2_RC rc);
 
+/* ---- opening: open.c ---- */
+
+/* The first of these that opens; else what tpm_open() of the first says. */
+_must_check_ int tpm_open_any(const char *const *tctis, size_t n, Tpm **ret);
+
 /* ---- scopes: open.c ----
  *
  * A scope is how nothing stays behind: what was loaded since it began is flushed when the block ends. */

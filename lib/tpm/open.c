@@ -68,15 +68,15 @@ static int tcti_load(Tpm *tpm, const char *tcti)
         return tpm->where ? 0 : -ENOMEM;
 }
 
-/* The device without a resource manager first: it sends 8 commands where the other one sends about 100. It may be
- * held by another program, or closed to an agent that has only the tss group; if neither opens, why the first
- * did not is what people want to know. */
-static int machine_load(Tpm *tpm)
+/* If none opens, why the first did not is what people want to know. */
+static int any_load(Tpm *tpm, const char *const *tctis, size_t n)
 {
-        const int r = tcti_load(tpm, DEVICE_PREFIX "/dev/tpm0");
+        const int r = tcti_load(tpm, tctis[0]);
         cleanup_free char *why = r == 0 ? NULL : strdup(error_detail(r));
 
-        if (r == 0 || tcti_load(tpm, DEVICE_PREFIX "/dev/tpmrm0") == 0) return 0;
+        if (r == 0) return 0;
+        for (size_t i = 1; i < n; i++)
+                if (tcti_load(tpm, tctis[i]) == 0) return 0;
         return error_set(r, "%s", why ? why : "");
 }
 
@@ -91,16 +91,15 @@ static int esys_start(Tpm *tpm)
         return 0;
 }
 
-int tpm_open(const char *tcti, Tpm **ret)
+int tpm_open_any(const char *const *tctis, size_t n, Tpm **ret)
 {
         cleanup_tpm Tpm *tpm = calloc(1, sizeof(*tpm));
         int r;
 
         if (!tpm) return -ENOMEM;
         if (setenv("TSS2_LOG", "all+NONE", 0) < 0) return -errno;
-        r = tcti ? tcti_load(tpm, tcti) : machine_load(tpm);
-        if (r != 0) return r;
-        r = esys_start(tpm);
+        r = any_load(tpm, tctis, n);
+        if (r == 0) r = esys_start(tpm);
         if (r != 0) return r;
         *ret = TAKE_PTR(tpm);
         return 0;
@@ -109,6 +108,15 @@ int tpm_open(const char *tcti, Tpm **ret)
 void tpm_flush(Tpm *tpm)
 {
         while (tpm->bus.n_loaded > 0) bus_flush(&tpm->bus, tpm->bus.loaded[tpm->bus.n_loaded - 1]);
+}
+
+/* The device without a resource manager first: it sends 8 commands where the other one sends about 100. It may be
+ * held by another program, or closed to an agent that has only the tss group. */
+int tpm_open(const char *tcti, Tpm **ret)
+{
+        static const char *const machine[] = { DEVICE_PREFIX "/dev/tpm0", DEVICE_PREFIX "/dev/tpmrm0" };
+
+        return tcti ? tpm_open_any(&tcti, 1, ret) : tpm_open_any(machine, ARRAY_SIZE(machine), ret);
 }
 
 void tpm_close(Tpm *tpm)

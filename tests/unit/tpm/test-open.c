@@ -24,6 +24,26 @@ static void test_no_tpm(void)
         CHECK(tpm == POISON);
 }
 
+/* As /dev/tpm0 and /dev/tpmrm0: the second where the first is not there, and the first one's reason where none is.
+ */
+static void test_falls_back(void)
+{
+        cleanup_rig Rig *rig = rig_new();
+        const char *const there[] = { "device:/dev/no-tpm0", rig_tcti(rig) },
+                          *const both[] = { rig_tcti(rig), "device:/dev/no-tpmrm0" },
+                          *const none[] = { "device:/dev/no-tpm0", "device:/dev/no-tpmrm0" };
+        cleanup_tpm Tpm *second = NULL, *first = NULL;
+        Tpm *tpm = POISON;
+
+        CHECK_OK(tpm_open_any(there, 2, &second));
+        CHECK_TEXT(tpm_where(second), rig_tcti(rig) + strlen("device:"));
+        CHECK(tpm_commands_count(second) == 1);
+        tpm_close(TAKE_PTR(second));
+        CHECK_OK(tpm_open_any(both, 2, &first));
+        CHECK_RESULT(tpm_open_any(none, 2, &tpm), TPM_E_GONE);
+        CHECK(strstr(error_detail(TPM_E_GONE), "/dev/no-tpm0") && tpm == POISON);
+}
+
 static void test_counts_what_is_sent(void)
 {
         cleanup_rig Rig *rig = rig_new();
@@ -132,6 +152,7 @@ static void test_goes_away(void)
 int main(void)
 {
         RUN(test_no_tpm);
+        RUN(test_falls_back);
         RUN(test_counts_what_is_sent);
         RUN(test_any_tcti_by_name);
         RUN(test_later_is_tried_again);
