@@ -13,7 +13,7 @@ typedef struct Profile {
         RigDelay *delay_us;
 } Profile;
 enum { PROFILES = 3 };
-/* From "Facts for the unlock path": slow discrete, fast discrete, firmware. */
+/* A slow discrete TPM, a fast one, one in firmware. */
 extern const Profile profiles[PROFILES];
 
 typedef enum Order {
