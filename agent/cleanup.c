@@ -32,8 +32,8 @@ static void remove_key_file(const char *path)
         else if (errno != ENOENT) log_warning("%s: it opens nothing any more and cannot be removed: %m", path);
 }
 
-/* The host's copy of the installer's key, named by its crypttab, right after its keyslot went: it goes so that nobody
- * takes it for a key. One that another volume uses stays. */
+/* The host's copy of the installer's key, named by its crypttab, right after its keyslot went: it goes so that
+ * nobody takes it for a key. One that another volume uses stays. */
 static int remove_key_file_of(const char *name)
 {
         cleanup_crypttab Crypttab crypttab = { 0 };

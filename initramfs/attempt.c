@@ -21,7 +21,7 @@
 typedef struct Attempt {
         Session *s;
         Token *tokens[SETTINGS_VOLUMES_MAX]; /* copies: the main thread reads headers anew for a typed key */
-        bool approved; /* by the answer to this attempt */
+        bool approved;                       /* by the answer to this attempt */
         Unlocked *unlocked;
         halfkey_v1_Refusal refusal;
 } Attempt;
@@ -32,8 +32,8 @@ static void attempt_deinit(Attempt *a)
         unlocked_free(a->unlocked);
 }
 
-/* The first time the tokens are copied for the evidence. The second time, before keys are used, the header may have
- * been read anew for a typed key: it must still have the token that was attested. */
+/* The first time the tokens are copied for the evidence. The second time, before keys are used, the header may
+ * have been read anew for a typed key: it must still have the token that was attested. */
 static int check_token(Attempt *a, size_t i)
 {
         const Token *now = a->s->volumes[i].token;
@@ -129,8 +129,8 @@ static int use_approval(Attempt *a)
         return 0;
 }
 
-/* For the boots to come; where it cannot be written the cluster is asked again. The header is then the new one, and
- * is checked like any. */
+/* For the boots to come; where it cannot be written the cluster is asked again. The header is then the new one,
+ * and is checked like any. */
 static int keep_approval(Attempt *a)
 {
         OwnVolume *v = &a->s->volumes[0];

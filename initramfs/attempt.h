@@ -8,7 +8,7 @@
 typedef struct Report {
         int result;          /* 0: every volume has its key; else why not */
         bool final;          /* trying again in this boot is useless */
-        bool unfinished; /* refused, not for the state of the node: an enrolment may be unfinished */
+        bool unfinished;     /* refused, not for the state of the node: an enrolment may be unfinished */
         bool needs_key;      /* enrolment waits for the installer's key, which is to be typed */
         unsigned retry_s;    /* the verifier's hint, 0: none */
         const char *outcome; /* ATTEST_CAP_*, with result 0 */

@@ -4,8 +4,8 @@
 /* One boot's work: what halfkey-unlock knows and holds, shared by the main thread, which waits for people and
  * events, and the worker, which attests.
  *
- * `lock` guards tpm, volumes, cancelled and opened: whoever talks to the TPM or touches a header holds it. While it
- * waits for the network the worker holds it in an enrolment only. */
+ * `lock` guards tpm, volumes, cancelled and opened: whoever talks to the TPM or touches a header holds it. While
+ * it waits for the network the worker holds it in an enrolment only. */
 
 #include "base/secret.h"
 #include "initramfs/cap.h"
@@ -38,7 +38,7 @@ typedef struct Session {
         OwnVolume volumes[SETTINGS_VOLUMES_MAX];
         size_t n_volumes;
         NodeConfig *config; /* NULL: none was found */
-        NodeBoot *boot; /* NULL: this boot can prove nothing, a typed key remains */
+        NodeBoot *boot;     /* NULL: this boot can prove nothing, a typed key remains */
         char *esp;
         uint8_t attempt_id[16];
         Secret *node_half;
@@ -47,7 +47,7 @@ typedef struct Session {
         pthread_mutex_t lock;
         Tpm *tpm;
         bool cancelled;
-        bool opened; /* an attempt has the keys of all volumes: no typed key is tried any more */
+        bool opened;         /* an attempt has the keys of all volumes: no typed key is tried any more */
         atomic_bool working; /* an enrolment is under way that must not be disturbed by a prompt */
 
         /* For the state file and the console, set with the outcome. */

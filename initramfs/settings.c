@@ -71,7 +71,7 @@ static int parse_volume(const char *text, Settings *settings)
         v->name[n] = '\0';
         memcpy(v->role, role, strlen(role) + 1);
         if (!name_ok(v->name)) return -EBADMSG;
-        if (token_check_role(v->role) < 0) return -EINVAL;
+        if (token_check_role(v->role) < 0) return -EBADMSG;
         for (size_t i = 0; i < settings->n_volumes; i++)
                 if (strcmp(settings->volumes[i].name, v->name) == 0 ||
                     strcmp(settings->volumes[i].role, v->role) == 0)

@@ -25,8 +25,9 @@ enum {
         TOKEN_VERSION = 1,
         TOKEN_VOLUME_ID_SIZE = 16,
         TOKEN_NODE_ID_SIZE = 32,
-        TOKEN_POLICY_SIZE = 32,     /* a SHA-256 policy digest, whatever the bank */
-        TOKEN_ROLE_MAX = 40,        /* characters, as in the protocol: a-z, 0-9, and "-_.:"; "root", "swap", "data:NAME" */
+        TOKEN_POLICY_SIZE = 32, /* a SHA-256 policy digest, whatever the bank */
+        TOKEN_ROLE_MAX =
+                40, /* characters, as in the protocol: a-z, 0-9, and "-_.:"; "root", "swap", "data:NAME" */
         TOKEN_NAME_MAX = 2 + 64,    /* TPM2B_NAME: algorithm and digest */
         TOKEN_PUBLIC_MAX = 512,     /* TPMT_PUBLIC of an ECC or RSA-2048 object */
         TOKEN_PRIVATE_MAX = 512,    /* TPM2B_PRIVATE of 32 sealed bytes: about 160 */

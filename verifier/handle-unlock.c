@@ -75,19 +75,20 @@ static int put_half(const Appraisal *a, uint64_t generation, halfkey_v1_UnlockRe
 }
 
 /* An operator said that the next boot may differ: where it differs in PCR 7, the TPM needs the cluster's word too.
- */
-static int put_approval(Appraisal *a, halfkey_v1_UnlockResult *ret)
+ * A word that was given before is given again, to a node that says that it has none: the answer was lost, or what
+ * the node wrote. */
+static int put_approval(Appraisal *a, const halfkey_v1_UnlockProof *p, halfkey_v1_UnlockResult *ret)
 {
         const Digest pcr7 = verdict_pcr7(a);
+        const Digest *approved = &a->node.keys.approved_pcr7;
+        const bool known = pcr7.alg == approved->alg && bytes_equal(digest_bytes(&pcr7), digest_bytes(approved));
 
-        if (!a->node.readopt || node_has_baseline_for(&a->node, a->boot) ||
-            (pcr7.alg == a->node.keys.approved_pcr7.alg &&
-             bytes_equal(digest_bytes(&pcr7), digest_bytes(&a->node.keys.approved_pcr7))))
-                return 0;
+        if (!p->needs_approval) return 0;
+        if (!known && (!a->node.readopt || node_has_baseline_for(&a->node, a->boot))) return 0;
         a->node.keys.bank = (uint16_t)pcr7.alg;
         a->node.keys.approved_pcr7 = pcr7;
         ret->has_approval = true;
-        return verdict_approve(a, a->node.generation, &ret->approval);
+        return verdict_approve(a, a->node.keys.half.generation, &ret->approval);
 }
 
 static int fill_result(Appraisal *a, const halfkey_v1_UnlockProof *p, uint64_t floor, halfkey_v1_UnlockResult *ret)
@@ -98,7 +99,7 @@ static int fill_result(Appraisal *a, const halfkey_v1_UnlockProof *p, uint64_t f
         ret->epoch_floor = floor;
         r = refusal_id(ret->release_id);
         for (size_t i = 0; i < p->volume_count && r == 0; i++) r = put_half(a, p->volume[i].generation, ret);
-        if (r == 0) r = put_approval(a, ret);
+        if (r == 0) r = put_approval(a, p, ret);
         return r;
 }
 

@@ -16,6 +16,7 @@ typedef struct Attempt {
         Unlocked *unlocked;
         pthread_t preparing;
         SealOpening *opening; /* between preparing and unsealing */
+        bool needs_approval;  /* of the state that the log says the TPM is in */
         RpcChannel *channel;
         RpcStream *stream;
         TpmObject ak;
@@ -151,6 +152,7 @@ static int send_proof(Attempt *a, const EvidenceParams *params, const TpmSigned 
 
         a->request->which_step = halfkey_v1_UnlockRequest_proof_tag;
         proof->has_evidence = true;
+        proof->needs_approval = a->needs_approval;
         r = evidence_add_volumes(p->tokens, p->n_tokens, proof->volume, &proof->volume_count);
         if (r == 0) r = evidence_make_of(p->tpm, params, first, &proof->evidence, &replays);
         if (r == 0) r = call_send_log_rest(a->stream, p->boot, halfkey_v1_UnlockRequest_log_tag, sent);
@@ -218,6 +220,7 @@ static int run(Attempt *a, halfkey_v1_Refusal *ret_refusal)
         if (r != 0) return -r;
         r = connect_and_send_log(a);
         pthread_join(a->preparing, NULL);
+        a->needs_approval = a->unlocked->unsealed == TPM_E_POLICY;
         if (r == 0) r = attest(a);
         pthread_mutex_lock(a->params->lock);
         seal_opening_free(TAKE_PTR(a->opening)); /* of an attempt that came to nothing */

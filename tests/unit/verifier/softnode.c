@@ -523,6 +523,7 @@ SoftReply soft_unlock(SoftVerifier *v, SoftNode *n)
         fill_evidence(n, ATTEST_PURPOSE_UNLOCK, d.exporter, &in.step.proof.evidence);
         fill_volume(n, false, &in.step.proof.volume[0]);
         in.step.proof.volume_count = 1;
+        in.step.proof.needs_approval = n->needs_approval;
         say_log(&d, sent_log(n), 1);
         ret.result = say(&d, halfkey_v1_UnlockRequest_fields, &in);
         if (ret.result != 0) {

@@ -45,8 +45,9 @@ typedef struct SoftNode {
         Bytes log; /* the caller's */
         const char *command_line;
         BootCounters boot;
-        const char *capped; /* outcome in PCR 15; NULL: zero */
-        unsigned words;     /* phases extended into PCR 11, and stated */
+        const char *capped;  /* outcome in PCR 15; NULL: zero */
+        bool needs_approval; /* says that none it has fits */
+        unsigned words;      /* phases extended into PCR 11, and stated */
 
         /* what a test bends */
         Bytes sent;                    /* the log that is sent instead, where it is set */

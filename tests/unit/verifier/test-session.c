@@ -90,6 +90,10 @@ static void a_node_enrols_and_is_unlocked(void)
         CHECK_BYTES(BYTES_ARRAY(first.half), BYTES_ARRAY(r.half));
         CHECK_TEXT(soft_last_kind(&s.v), "unlock-released");
         CHECK(strlen(r.release_id) == 16 && !r.has_approval);
+        s.n.needs_approval = true; /* what the cluster approved at Register did not reach the token */
+        r = soft_unlock(&s.v, &s.n);
+        CHECK_TEXT(r.reason, "");
+        CHECK(r.has_approval);
 }
 
 static void the_first_attested_boot_is_adopted(void)
