@@ -93,22 +93,9 @@ static bool image(const Event *event, Text *t)
         return true;
 }
 
-/* UEFI_GPT_DATA: the header of UEFI 2.10 section 5.3.2, the number of partitions, their entries. */
 static bool gpt(const Event *event, Text *t)
 {
-        Reader r = READER_INIT(event->data);
-        Bytes signature = { 0 }, disk = { 0 };
-        uint64_t partitions;
-
-        if (reader_bytes(&r, 8, &signature) < 0 || !bytes_equal(signature, BYTES_LITERAL("EFI PART")))
-                return false;
-        if (reader_skip(&r, 48) < 0 || reader_bytes(&r, 16, &disk) < 0 || reader_skip(&r, 20) < 0 ||
-            reader_le64(&r, &partitions) < 0)
-                return false;
-        text_put(t, "disk ");
-        text_guid(t, disk);
-        text_format(t, ", %" PRIu64 " partitions", partitions);
-        return true;
+        return describe_gpt(event->data, t);
 }
 
 /* UEFI_PLATFORM_FIRMWARE_BLOB: base and length. */

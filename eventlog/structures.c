@@ -175,6 +175,52 @@ bool describe_tables(Reader *r, Text *t)
         return true;
 }
 
+/* ---- partitions --------------------------------------------------------------------------------------- */
+
+enum {
+        GPT_NAME_AT = 56, /* in a partition entry: two GUIDs, two LBAs, attributes */
+        GPT_ENTRY_MIN = 128,
+        GPT_SHOWN = 12,
+};
+
+/* Number and names of the partitions; firmware leaves out entries that are not used. */
+static void describe_partitions(Reader *r, uint64_t n, uint32_t entry_size, Text *t)
+{
+        text_format(t, ", %" PRIu64 " partition%s", n, n == 1 ? "" : "s");
+        for (uint64_t i = 0; i < n; i++) {
+                Reader entry = { 0 };
+                Bytes name = { 0 };
+
+                if (entry_size < GPT_ENTRY_MIN || reader_sub(r, entry_size, &entry) < 0 ||
+                    reader_skip(&entry, GPT_NAME_AT) < 0 || reader_bytes(&entry, 72, &name) < 0) {
+                        text_put(t, " (malformed)");
+                        return;
+                }
+                if (i > GPT_SHOWN) continue;
+                text_put(t, i == 0 ? ": " : i == GPT_SHOWN ? ", ..." : ", ");
+                if (i < GPT_SHOWN) text_utf16(t, name);
+        }
+}
+
+bool describe_gpt(Bytes data, Text *t)
+{
+        Reader r = READER_INIT(data);
+        Bytes signature = { 0 }, disk = { 0 };
+        uint32_t entry_size;
+        uint64_t partitions;
+
+        if (reader_bytes(&r, 8, &signature) < 0 || !bytes_equal(signature, BYTES_LITERAL("EFI PART")))
+                return false;
+        /* To the disk's GUID, to the size of an entry, to the end of the header. */
+        if (reader_skip(&r, 48) < 0 || reader_bytes(&r, GUID_SIZE, &disk) < 0 || reader_skip(&r, 12) < 0 ||
+            reader_le32(&r, &entry_size) < 0 || reader_skip(&r, 4) < 0 || reader_le64(&r, &partitions) < 0)
+                return false;
+        text_put(t, "disk ");
+        text_guid(t, disk);
+        describe_partitions(&r, partitions, entry_size, t);
+        return true;
+}
+
 /* ---- tagged events ------------------------------------------------------------------------------------ */
 
 static const struct {

@@ -19,5 +19,8 @@ bool manifest_names(Bytes data, ManifestNames *ret);
 bool describe_device_security(Bytes data, Text *t);
 /* EV_EFI_HANDOFF_TABLES and its second form, behind its description: which tables. */
 bool describe_tables(Reader *r, Text *t);
+/* EV_EFI_GPT_EVENT: UEFI_GPT_DATA, the header of UEFI 2.10 section 5.3.2, a number of partitions, their entries.
+ */
+bool describe_gpt(Bytes data, Text *t);
 /* EV_EVENT_TAG: TCG_PCClientTaggedEvent, one or several (the kernel's EFI stub, systemd, Windows). */
 bool describe_tagged(Bytes data, Text *t);

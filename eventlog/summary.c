@@ -69,8 +69,12 @@ static bool is_text(const Event *event, const char *text)
 
 static void put_format(Summarizer *s)
 {
-        static const char *const names[] = { "SHA-1 format of TPM 1.2", "crypto-agile",
-                                             "CCEL of a confidential virtual machine" };
+        static const char *const names[] = {
+                [EVENTLOG_FORMAT_SHA1] = "SHA-1 format of TPM 1.2",
+                [EVENTLOG_FORMAT_AGILE] = "crypto-agile",
+                [EVENTLOG_FORMAT_CCEL] = "CCEL of a confidential virtual machine",
+                [EVENTLOG_FORMAT_CEL] = "records of userspace (CEL)",
+        };
         Text t;
         SummaryRow *row = add(s, "format", "Log", NULL, &t);
 

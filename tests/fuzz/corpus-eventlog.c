@@ -90,6 +90,19 @@ static int save_padded(const char *folder, const char *name, uint8_t byte)
         return save(&s, folder, name);
 }
 
+/* A CCEL differs in the index of its first record, and in what indices mean. */
+static int save_ccel(const char *folder)
+{
+        Synth s;
+
+        synth_init(&s, one, 1);
+        s.log.data[0] = 1;
+        synth_variable(&s, 1, EV_EFI_VARIABLE_DRIVER_CONFIG, "SecureBoot", BYTES("\1", 1));
+        synth_image(&s, 2, "\\EFI\\BOOT\\BOOTX64.EFI");
+        for (int i = 0; i < 50; i++) writer_u8(&s.log, 0xff);
+        return save(&s, folder, "ccel");
+}
+
 static int save_events(const char *folder, const char *name, void (*put)(Synth *s))
 {
         Synth s;
@@ -109,6 +122,7 @@ int main(int argc, char **argv)
         r |= save_boot(folder, "boot-grub", three, 3, true);
         r |= save_padded(folder, "padding-ff", 0xff);
         r |= save_padded(folder, "padding-zero", 0);
+        r |= save_ccel(folder);
         r |= save_events(folder, "device-paths", put_devices);
         r |= save_events(folder, "boot-entries", put_boot_entry);
         r |= save_events(folder, "odd-events", put_odd_events);

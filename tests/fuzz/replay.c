@@ -6,7 +6,8 @@
  *
  * With --mutate each input is followed by N variants of it, the same ones for the same seed: bits flipped,
  * numbers put over others, pieces cut out, doubled or taken from elsewhere. A sanitizer's report ends with
- * the input and the number of the variant. */
+ * the input and the number of the variant. At the end it says which input took longest, and the most memory that
+ * was ever resident. */
 
 #include "fuzz.h"
 
@@ -18,13 +19,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { INPUT_MAX = 16 * 1024 * 1024 };
 
 static const char *current = "";
 static unsigned long current_variant, mutations, inputs;
 static uint64_t state = 1;
+
+/* The slowest input so far. */
+static struct {
+        int64_t ns;
+        char path[4096];
+        unsigned long variant;
+} slowest;
 
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
@@ -96,6 +106,21 @@ static size_t mutate_once(uint8_t *data, size_t size)
         }
 }
 
+static void run_timed(const uint8_t *data, size_t size)
+{
+        struct timespec start, end;
+        int64_t ns;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &start);
+        IGNORE_RESULT(LLVMFuzzerTestOneInput(data, size));
+        (void)clock_gettime(CLOCK_MONOTONIC, &end);
+        ns = (end.tv_sec - start.tv_sec) * INT64_C(1000000000) + end.tv_nsec - start.tv_nsec;
+        if (ns <= slowest.ns) return;
+        slowest.ns = ns;
+        slowest.variant = current_variant;
+        (void)snprintf(slowest.path, sizeof(slowest.path), "%s", current);
+}
+
 /* On the heap in its exact size, so that the address sanitizer sees a read of one byte more. */
 static void run_variant(const uint8_t *data, size_t size)
 {
@@ -111,7 +136,7 @@ static void run_variant(const uint8_t *data, size_t size)
                 if (!exact) abort();
                 copy = exact;
         }
-        IGNORE_RESULT(LLVMFuzzerTestOneInput(copy, left));
+        run_timed(copy, left);
         free(copy);
 }
 
@@ -126,7 +151,7 @@ static int run_file(const char *path)
         current = path;
         current_variant = 0;
         inputs++;
-        IGNORE_RESULT(LLVMFuzzerTestOneInput(data, size));
+        run_timed(data, size);
         for (current_variant = 1; current_variant <= mutations; current_variant++) run_variant(data, size);
         return 0;
 }
@@ -153,6 +178,7 @@ static int run_path(const char *path)
 
 int main(int argc, char **argv)
 {
+        struct rusage usage = { 0 };
         int i = 1;
 
         if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(say_where);
@@ -169,6 +195,8 @@ int main(int argc, char **argv)
                         return 2;
                 }
         }
-        printf("%lu inputs, %lu variants of each\n", inputs, mutations);
+        (void)getrusage(RUSAGE_SELF, &usage);
+        printf("%lu inputs, %lu variants of each, slowest %.1f ms (%s, variant %lu), peak %ld KiB\n", inputs,
+               mutations, (double)slowest.ns / 1e6, slowest.path, slowest.variant, usage.ru_maxrss);
         return inputs == 0;
 }
