@@ -89,7 +89,7 @@ int quote_check_values(const QuoteFiles *q, PcrFile *pcrs, uint32_t *wanted)
         return error_set(-ENOENT, "%s: the values have no bank %s", q->quote, hash_name((unsigned)bank));
 }
 
-int quote_check_log(const QuoteFiles *q, const EventLog *log, PcrFile *ret, uint32_t *wanted)
+int quote_check_log(const QuoteFiles *q, const LogFile *f, PcrFile *ret, uint32_t *wanted)
 {
         AttestQuote quote;
         PcrFile pcrs = { .n_banks = 1 };
@@ -99,7 +99,7 @@ int quote_check_log(const QuoteFiles *q, const EventLog *log, PcrFile *ret, uint
 
         r = authenticate(q, &quote);
         if (r == 0) r = selection_of(q, &quote, &bank, &mask);
-        if (r == 0) r = eventlog_replay(log, bank, &pcrs.banks[0]);
+        if (r == 0) r = log_file_values(f, bank, &pcrs.banks[0]);
         if (r == 0) r = check_digest(q, &quote, &pcrs.banks[0], ~pcrs.banks[0].incomplete & 0xffffff);
         if (r != 0) return r;
         pcrs.banks[0].extended = mask;

@@ -16,4 +16,4 @@ typedef struct QuoteFiles {
  * 0, and only the quoted bank is left in *pcrs. QUOTE_E_NO, -errno. */
 _must_check_ int quote_check_values(const QuoteFiles *q, PcrFile *pcrs, uint32_t *wanted);
 /* The same with the values that the log leads to: then they are what the TPM held, and become *ret. */
-_must_check_ int quote_check_log(const QuoteFiles *q, const EventLog *log, PcrFile *ret, uint32_t *wanted);
+_must_check_ int quote_check_log(const QuoteFiles *q, const LogFile *f, PcrFile *ret, uint32_t *wanted);

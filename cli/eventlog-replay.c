@@ -83,29 +83,33 @@ static int run(int argc, char **argv)
         static const struct option options[] = {
                 { "format", required_argument, NULL, 'f' },
                 { "bank", required_argument, NULL, 'b' },
+                { "userspace", required_argument, NULL, 'u' },
                 { NULL },
         };
         cleanup_log_file LogFile f = { 0 };
         bool as_json = false, one_bank = false;
+        const char *userspace = NULL;
         HashAlg bank = HASH_SHA256;
         int c;
 
-        while ((c = getopt_long(argc, argv, "f:b:", options, NULL)) != -1) {
+        while ((c = getopt_long(argc, argv, "f:b:u:", options, NULL)) != -1) {
                 int r = c == 'f' ? cli_format(optarg, &as_json) : c == 'b' ? hash_from_name(optarg, &bank) : 0;
 
                 if (c == '?') return cli_usage(&verb_eventlog_replay, "wrong option");
                 if (r < 0) return cli_usage(&verb_eventlog_replay, "%s", error_detail(r));
                 if (c == 'b') one_bank = true;
+                if (c == 'u') userspace = optarg;
         }
         if (argc - optind > 1) return cli_usage(&verb_eventlog_replay, "one log at a time");
         log_file_open(argv[optind], &f);
         if (f.result != 0) return EXIT_CANNOT;
+        if (userspace && log_file_add_userspace(&f, userspace) != 0) return EXIT_CANNOT;
         return replay(&f, one_bank ? &bank : NULL, as_json);
 }
 
 const Verb verb_eventlog_replay = {
         .words = "eventlog replay",
-        .arguments = "[--format text|json] [--bank NAME] [FILE]",
+        .arguments = "[--format text|json] [--bank NAME] [--userspace LOG] [FILE]",
         .summary = "Compute the PCR values that an event log leads to",
         .help = "Each event of the log extended one PCR; replaying them gives the values the TPM must\n"
                 "hold if the log is true and complete. Only PCRs that the log extends are printed.\n"
@@ -113,6 +117,7 @@ const Verb verb_eventlog_replay = {
                 "  " EVENTLOG_DEFAULT_PATH "\n"
                 "\n"
                 "  -f, --format text|json  json: {\"sha256\": {\"0\": \"hex digits\", ...}, ...}\n"
+                "  -u, --userspace LOG     what userspace measured behind it, as systemd logs it\n"
                 "  -b, --bank NAME         only this bank: sha1, sha256, sha384, sha512, sm3_256\n"
                 "\n"
                 "Example, against what the TPM holds now:\n"

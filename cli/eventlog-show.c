@@ -311,8 +311,7 @@ static int run(int argc, char **argv)
 
 const Verb verb_eventlog_show = {
         .words = "eventlog show",
-        .arguments =
-                "[--format text|json] [--summary] [--digests] [--pcr LIST] [--type NAME] [--proof KIND] [FILE]",
+        .arguments = "[--summary] [--pcr LIST] [--type NAME] [OPTION...] [FILE]",
         .summary = "Print the events of a log, one a line, with what they mean",
         .help = "Each event measured something into a PCR before the system ran: firmware, its settings,\n"
                 "boot loader, kernel, command line. The mark before the type says what the digest in the\n"

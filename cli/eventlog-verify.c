@@ -88,7 +88,7 @@ static int verify_bank(const LogFile *f, const PcrValues *actual, uint32_t wante
         PcrValues replayed;
         int r;
 
-        r = eventlog_replay(f->log, actual->bank, &replayed);
+        r = log_file_values(f, actual->bank, &replayed);
         if (r > 0 || r == -EOPNOTSUPP) {
                 (void)snprintf(b.why, sizeof(b.why), "%s", error_detail(r));
                 *ret = b;
@@ -259,7 +259,7 @@ static int put_json(Writer *out, const Report *report)
 /* ---- the verb ------------------------------------------------------------------------------------------- */
 
 typedef struct Options {
-        const char *pcrs, *tcti;
+        const char *pcrs, *tcti, *userspace;
         QuoteFiles quote;
         uint32_t wanted;
         bool json;
@@ -271,6 +271,7 @@ static int parse_option(Options *o, int c, const char *argument)
         case 'f': return cli_format(argument, &o->json);
         case 'p': o->pcrs = argument; return 0;
         case 't': o->tcti = argument; return 0;
+        case 'u': o->userspace = argument; return 0;
         case 'o': return pcr_list_parse(argument, &o->wanted);
         case OPTION_QUOTE: o->quote.quote = argument; return 0;
         case OPTION_SIGNATURE: o->quote.signature = argument; return 0;
@@ -289,7 +290,7 @@ static int values_of(const Options *o, const LogFile *f, PcrFile *ret, uint32_t 
                 if (r == 0 && o->quote.quote) r = quote_check_values(&o->quote, ret, wanted);
                 return r;
         }
-        if (o->quote.quote) return quote_check_log(&o->quote, f->log, ret, wanted);
+        if (o->quote.quote) return quote_check_log(&o->quote, f, ret, wanted);
         return pcr_tpm_read(o->tcti, ret);
 }
 
@@ -311,6 +312,7 @@ static int run(int argc, char **argv)
 {
         static const struct option options[] = {
                 { "format", required_argument, NULL, 'f' },
+                { "userspace", required_argument, NULL, 'u' },
                 { "pcrs", required_argument, NULL, 'p' },
                 { "only", required_argument, NULL, 'o' },
                 { "tpm", required_argument, NULL, 't' },
@@ -325,7 +327,7 @@ static int run(int argc, char **argv)
         PcrFile pcrs;
         int c, r;
 
-        while ((c = getopt_long(argc, argv, "f:p:o:t:", options, NULL)) != -1) {
+        while ((c = getopt_long(argc, argv, "f:p:o:t:u:", options, NULL)) != -1) {
                 if (c == '?') return cli_usage(&verb_eventlog_verify, "wrong option");
                 r = parse_option(&o, c, optarg);
                 if (r < 0) return cli_usage(&verb_eventlog_verify, "%s", error_detail(r));
@@ -337,6 +339,7 @@ static int run(int argc, char **argv)
                 return cli_usage(&verb_eventlog_verify, "--quote wants --signature, --ak and --nonce as well");
         log_file_open(argv[optind], &f);
         if (f.result != 0) return EXIT_CANNOT;
+        if (o.userspace && log_file_add_userspace(&f, o.userspace) != 0) return EXIT_CANNOT;
         r = values_of(&o, &f, &pcrs, &o.wanted);
         if (r != 0) {
                 fprintf(stderr, "halfkey: %s\n", error_detail(r)); /* names file or TPM itself */
@@ -347,7 +350,7 @@ static int run(int argc, char **argv)
 
 const Verb verb_eventlog_verify = {
         .words = "eventlog verify",
-        .arguments = "[--tpm TCTI | --pcrs FILE | --quote FILE ...] [--only LIST] [--format text|json] [FILE]",
+        .arguments = "[--tpm TCTI | --pcrs FILE | --quote FILE ...] [OPTION...] [FILE]",
         .summary = "Check that an event log leads to the PCR values of a TPM",
         .help = "Replays the log and compares. A log that leads to the values of the TPM is complete and\n"
                 "its digests are true; where it does not, the first PCR that differs is named with the\n"
@@ -363,6 +366,8 @@ const Verb verb_eventlog_verify = {
                 "                   a quote (TPMS_ATTEST, as tpm2_quote -m writes it), its signature\n"
                 "                   (TPMT_SIGNATURE), the key's TPMT_PUBLIC or TPM2B_PUBLIC, and the 32\n"
                 "                   bytes of qualifying data; with --pcrs it vouches for those values\n"
+                "  -u, --userspace FILE\n"
+                "                   what userspace measured behind the log: /run/log/systemd/tpm2-measure.log\n"
                 "  -o, --only LIST  compare exactly these PCRs, such as 0-7,9\n"
                 "  -f, --format text|json\n"
                 "                   json lists as 'unproven' each range of the log's bytes that this says\n"

@@ -29,15 +29,46 @@ void log_file_open(const char *path, LogFile *ret)
 void log_file_close(LogFile *f)
 {
         eventlog_free(f->log);
+        eventlog_free(f->userspace);
         free(f->data);
+        free(f->userspace_data);
         *f = (LogFile){ 0 };
+}
+
+int log_file_add_userspace(LogFile *f, const char *path)
+{
+        size_t size;
+        int r;
+
+        r = file_read(path, EVENTLOG_JSON_SIZE_MAX, &f->userspace_data, &size);
+        if (r < 0) {
+                fprintf(stderr, "halfkey: %s\n", error_detail(r));
+                return r;
+        }
+        if (size == 0) return 0; /* nothing was measured yet */
+        r = eventlog_parse(BYTES(f->userspace_data, size), &f->userspace);
+        if (r == 0 && f->userspace->format != EVENTLOG_FORMAT_CEL)
+                r = error_set(-EINVAL, "expected systemd's log of userspace");
+        if (r != 0) (void)cli_fail(r, path);
+        return r;
+}
+
+int log_file_values(const LogFile *f, HashAlg bank, PcrValues *ret)
+{
+        PcrValues values;
+        int r;
+
+        r = eventlog_replay(f->log, bank, &values);
+        if (r == 0 && f->userspace) r = eventlog_replay_onto(f->userspace, &values);
+        if (r == 0) *ret = values;
+        return r;
 }
 
 int log_file_replay(const LogFile *f, HashAlg bank, PcrValues *ret)
 {
         int r;
 
-        r = eventlog_replay(f->log, bank, ret);
+        r = log_file_values(f, bank, ret);
         if (r != 0) return r;
         for (uint32_t pcr = 0; pcr < EVENTLOG_PCRS; pcr++)
                 if (ret->incomplete >> pcr & 1)

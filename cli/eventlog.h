@@ -16,14 +16,20 @@ typedef struct LogFile {
         uint8_t *data;
         EventLog *log; /* NULL if not even its first record could be read */
         int result;    /* of eventlog_parse, or of reading the file */
+        uint8_t *userspace_data;
+        EventLog *userspace; /* what userspace measured behind it, NULL where that is not asked for */
 } LogFile;
 
 /* Reads and parses path, or the kernel's log if it is NULL; says on stderr what is wrong, once. */
 void log_file_open(const char *path, LogFile *ret);
+/* Reads systemd's log of userspace, to be replayed behind f's. Says on stderr what is wrong; nonzero then. */
+_must_check_ int log_file_add_userspace(LogFile *f, const char *path);
 void log_file_close(LogFile *f);
 #define cleanup_log_file _cleanup_(log_file_close)
 
-/* Replays the bank and says on stderr which PCRs it cannot give. */
+/* The values of both logs in a bank. */
+_must_check_ int log_file_values(const LogFile *f, HashAlg bank, PcrValues *ret);
+/* The same, and says on stderr which PCRs it cannot give. */
 _must_check_ int log_file_replay(const LogFile *f, HashAlg bank, PcrValues *ret);
 /* "crypto-agile", as JSON names it. */
 const char *log_format_name(EventlogFormat format);

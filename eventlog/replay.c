@@ -119,6 +119,26 @@ int eventlog_replay(const EventLog *log, HashAlg bank, PcrValues *ret)
         return eventlog_replay_with(log, bank, hasher, ret);
 }
 
+int eventlog_replay_onto(const EventLog *log, PcrValues *values)
+{
+        cleanup_hasher Hasher *hasher = NULL;
+        PcrValues next = *values;
+        int r;
+
+        r = hasher_new(values->bank, &hasher);
+        for (size_t i = 0; i < log->n_events && r == 0; i++) {
+                const Event *event = &log->events[i];
+                Bytes digest;
+
+                if (!eventlog_event_extends(event)) continue;
+                if (eventlog_event_digest(log, event, values->bank, &digest) == 0)
+                        r = extend(&next, hasher, event->pcr, digest);
+                else next.incomplete |= UINT32_C(1) << event->pcr;
+        }
+        if (r == 0) *values = next;
+        return r;
+}
+
 int eventlog_word_check(uint32_t pcr, Bytes word)
 {
         for (size_t i = 0; pcr == EVENTLOG_WORD_PCR && i < ARRAY_SIZE(words); i++)

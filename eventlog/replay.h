@@ -26,6 +26,10 @@ _must_check_ int eventlog_replay(const EventLog *log, HashAlg bank, PcrValues *r
 /* The same with a hasher of that bank which the caller reuses. */
 _must_check_ int eventlog_replay_with(const EventLog *log, HashAlg bank, Hasher *hasher, PcrValues *ret);
 
+/* Goes on from values with the events of another log: userspace's, behind firmware's. An event without a digest of
+ * the bank makes its PCR incomplete. */
+_must_check_ int eventlog_replay_onto(const EventLog *log, PcrValues *values);
+
 /* Extends that no log records, stated by the node as (PCR, word): systemd 252's boot phases, which extend
  * PCR 11 of every bank with H(word) (systemd-pcrphase.service(8)). */
 enum { EVENTLOG_WORD_PCR = 11, EVENTLOG_WORDS_MAX = 16 };
