@@ -164,6 +164,54 @@ static void a_malformed_log_predicts_nothing(void)
         CHECK(!p);
 }
 
+/* The bytes of which the Authenticode hash of a synth_pe() without signatures is made. */
+static void put_hashed(Writer *w, Bytes pe)
+{
+        writer_bytes(w, BYTES(pe.data, 152));
+        writer_bytes(w, BYTES(pe.data + 156, 232 - 156));
+        writer_bytes(w, BYTES(pe.data + 240, pe.size - 240));
+}
+
+static void put_uki_event(Synth *s, Bytes uki, Bytes initrd)
+{
+        static const uint8_t no_path[32];
+        cleanup_writer Writer hashed = WRITER_INIT(1 << 16), tag = WRITER_INIT(64);
+
+        put_hashed(&hashed, uki);
+        synth_variable(s, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, "SecureBoot", BYTES("\0", 1));
+        synth_event(s, 4, EV_EFI_BOOT_SERVICES_APPLICATION, BYTES(hashed.data, hashed.size), BYTES_ARRAY(no_path));
+        writer_le32(&tag, 0x8f3b22ec);
+        writer_le32(&tag, 0);
+        synth_event(s, 9, EV_EVENT_TAG, initrd, BYTES(tag.data, tag.size));
+}
+
+/* The initrd that the kernel measured is today's UKI's, or nothing is said of tomorrow's. */
+static void an_initrd_that_is_not_the_ukis_makes_its_pcr_unknown(void)
+{
+        static const SynthSection sections[] = { { ".sdmagic",
+                                                   { (const uint8_t *)"LoaderInfo: systemd-stub 252", 28 } },
+                                                 { ".initrd", { (const uint8_t *)"initrd", 6 } } };
+        static const char *const measured[] = { "initrd", "another" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(measured); i++) {
+                cleanup_scene Scene s = { 0 };
+                cleanup_writer Writer uki = WRITER_INIT(1 << 16);
+                ImageChange change = { .kind = PREDICT_UKI };
+                PredictedPcrs pcrs;
+
+                synth_pe(&uki, sections, 2, (Bytes){ 0 });
+                synth_init(&s.synth, banks, ARRAY_SIZE(banks));
+                put_uki_event(&s.synth, BYTES(uki.data, uki.size), BYTES(measured[i], strlen(measured[i])));
+                CHECK_OK(eventlog_parse(synth_bytes(&s.synth), &s.log));
+                CHECK_OK(prediction_new(s.log, &s.p));
+                change.now = change.was = BYTES(uki.data, uki.size);
+                CHECK_OK(prediction_image(s.p, &change));
+                pcrs = finish(&s, HASH_SHA256);
+                CHECK((pcrs.known >> 4 & 1) && !(pcrs.changed >> 4 & 1));
+                CHECK((pcrs.unknown >> 9 & 1) == (i == 1));
+        }
+}
+
 static void names_that_the_stub_passes_over_are_refused(void)
 {
         static const char *const names[] = { "", ".hidden.cred", "a.raw", "\xc3\xa4.cred", "a/b.cred" };
@@ -197,6 +245,7 @@ int main(void)
         RUN(an_initrd_that_was_not_todays_is_noticed);
         RUN(a_word_extends_the_pcr_of_phases);
         RUN(a_malformed_log_predicts_nothing);
+        RUN(an_initrd_that_is_not_the_ukis_makes_its_pcr_unknown);
         RUN(names_that_the_stub_passes_over_are_refused);
         RUN(changes_are_bounded);
         return 0;
