@@ -403,7 +403,8 @@ static int read_spec_id(Cel *c, const Event *event)
 static int next_record(Cel *c, Reader *r)
 {
         const size_t start = r->at;
-        Event event = { .index = (uint32_t)c->log->n_events, .offset = start };
+        /* Data that a record lacks is empty, not nowhere: what looks through it may be given no NULL. */
+        Event event = { .index = (uint32_t)c->log->n_events, .offset = start, .data = BYTES(c->log->owned, 0) };
         int result;
 
         result = r->at < r->size && r->data[r->at] == '{' ? skip_value(r, TOKENS_MAX) : -EBADMSG;

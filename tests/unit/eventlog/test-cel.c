@@ -37,6 +37,7 @@ static void systemds_log_is_read(void)
         eventlog_event_describe(log, &log->events[0], meaning);
         CHECK_TEXT(meaning, "enter-initrd");
         CHECK(!eventlog_event_extends(&log->events[2])); /* an NV index is no PCR */
+        CHECK(log->events[2].data.data && log->events[2].data.size == 0);
         CHECK_OK(eventlog_replay(log, HASH_SHA256, &values));
         CHECK(values.extended == (1U << 11 | 1U << 15));
 }
