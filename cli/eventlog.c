@@ -20,7 +20,7 @@ void log_file_open(const char *path, LogFile *ret)
         if (f.result < 0) {
                 fprintf(stderr, "halfkey: %s\n", error_detail(f.result)); /* names the path itself */
         } else {
-                f.result = eventlog_parse(BYTES(f.data, size), &f.log);
+                f.result = eventlog_parse_any(BYTES(f.data, size), &f.log);
                 if (f.result != 0) (void)cli_fail(f.result, f.path);
         }
         *ret = f;
@@ -46,7 +46,7 @@ int log_file_add_userspace(LogFile *f, const char *path)
                 return r;
         }
         if (size == 0) return 0; /* nothing was measured yet */
-        r = eventlog_parse(BYTES(f->userspace_data, size), &f->userspace);
+        r = eventlog_parse_any(BYTES(f->userspace_data, size), &f->userspace);
         if (r == 0 && f->userspace->format != EVENTLOG_FORMAT_CEL)
                 r = error_set(-EINVAL, "expected systemd's log of userspace");
         if (r != 0) (void)cli_fail(r, path);

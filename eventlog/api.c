@@ -44,7 +44,7 @@ _public_ int halfkey_eventlog_parse(const void *data, size_t size, halfkey_event
                 return done(-ENOMEM);
         }
         if (size > 0) memcpy(log->data, data, size);
-        r = eventlog_parse(BYTES(log->data, size), &log->log);
+        r = eventlog_parse_any(BYTES(log->data, size), &log->log);
         if (r < 0) {
                 halfkey_eventlog_free(log);
                 return done(r);

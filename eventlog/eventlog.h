@@ -173,11 +173,14 @@ typedef struct EventLog {
         size_t n_sizes;
 } EventLog;
 
-/* Parses a log. 0: all of it is well-formed, so that a verdict may rest on it (quirks do not matter to that).
- * EVENTLOG_E_MALFORMED: *ret holds the events that could be read, fault_offset and fault say what stopped or
- * broke it. -EBADMSG: not an event log at all (its first record cannot be read), -EFBIG: above
+/* Parses a binary log. 0: all of it is well-formed, so that a verdict may rest on it (quirks do not matter to
+ * that). EVENTLOG_E_MALFORMED: *ret holds the events that could be read, fault_offset and fault say what stopped
+ * or broke it. -EBADMSG: not an event log at all (its first record cannot be read), -EFBIG: above
  * EVENTLOG_SIZE_MAX, -ENOMEM; in these *ret is not written. The detail names offset and cause. */
 _must_check_ int eventlog_parse(Bytes bytes, EventLog **ret);
+/* The same for a binary log or one in JSON, of at most EVENTLOG_JSON_SIZE_MAX: for people's files. What a machine
+ * sends about itself is binary, and nobody's JSON is parsed to appraise it. */
+_must_check_ int eventlog_parse_any(Bytes bytes, EventLog **ret);
 void eventlog_free(EventLog *log);
 DEFINE_CLEANUP(EventLog, eventlog_free)
 #define cleanup_eventlog _cleanup_(eventlog_freep)

@@ -349,36 +349,45 @@ static int read_binary(EventLog *log)
 }
 
 /* Of a JSON text in which no record could be read, nothing is to be shown. */
-static int read_log(EventLog *log)
+static int read_log(EventLog *log, bool json)
 {
         int r;
 
-        if (!cel_recognise(log->bytes)) r = read_binary(log);
-        else r = cel_read(log);
+        r = json ? cel_read(log) : read_binary(log);
         if (r == -EBADMSG && log->json && log->n_events > 0) r = 0;
         if (r == 0) eventlog_note_quirks(log);
         return r;
 }
 
-int eventlog_parse(Bytes bytes, EventLog **ret)
+static int parse(Bytes bytes, bool json, EventLog **ret)
 {
+        const size_t max = json ? EVENTLOG_JSON_SIZE_MAX : EVENTLOG_SIZE_MAX;
         cleanup_eventlog EventLog *log = NULL;
         int r;
 
         if (bytes.size == 0) return error_set(-EBADMSG, "offset 0: empty, expected an event log");
-        if (bytes.size > (cel_recognise(bytes) ? EVENTLOG_JSON_SIZE_MAX : EVENTLOG_SIZE_MAX))
-                return error_set(-EFBIG, "%zu bytes, an event log of at most %d is accepted", bytes.size,
-                                 EVENTLOG_SIZE_MAX);
+        if (bytes.size > max)
+                return error_set(-EFBIG, "%zu bytes, an event log of at most %zu is accepted", bytes.size, max);
         log = calloc(1, sizeof(*log));
         if (!log) return -ENOMEM;
         log->bytes = bytes;
-        r = read_log(log);
+        r = read_log(log, json);
         if (r == -EBADMSG) return error_set(r, "offset %zu: %s", log->fault_offset, log->fault);
         if (r < 0) return r;
         r = 0;
         if (log->faulty) r = error_set(EVENTLOG_E_MALFORMED, "offset %zu: %s", log->fault_offset, log->fault);
         *ret = TAKE_PTR(log);
         return r;
+}
+
+int eventlog_parse(Bytes bytes, EventLog **ret)
+{
+        return parse(bytes, false, ret);
+}
+
+int eventlog_parse_any(Bytes bytes, EventLog **ret)
+{
+        return parse(bytes, cel_recognise(bytes), ret);
 }
 
 void eventlog_free(EventLog *log)
