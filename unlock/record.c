@@ -138,6 +138,12 @@ static bool next_fields(Reader *was, Reader *is, Bytes *ret_was, Bytes *ret_is)
                reader_be32(is, &is_size) == 0 && reader_bytes(is, is_size, ret_is) == 0;
 }
 
+static void show(Bytes value, char ret[static 2 * SHOWN_MAX + 1])
+{
+        if (value.size > SHOWN_MAX) value.size = SHOWN_MAX;
+        hex_encode(value, ret);
+}
+
 static int name_difference(Bytes was, Bytes is)
 {
         Reader a = READER_INIT(was), b = READER_INIT(is);
@@ -148,8 +154,8 @@ static int name_difference(Bytes was, Bytes is)
 
                 if (!next_fields(&a, &b, &x, &y)) break;
                 if (bytes_equal(x, y)) continue;
-                hex_encode(BYTES(x.data, MIN(x.size, (size_t)SHOWN_MAX)), wanted);
-                hex_encode(BYTES(y.data, MIN(y.size, (size_t)SHOWN_MAX)), found);
+                show(x, wanted);
+                show(y, found);
                 return error_set(RECORD_E_REFUSED, "%s is %s, and was %s when the token was written",
                                  field_names[i], found, wanted);
         }
