@@ -204,6 +204,8 @@ int prediction_command_line(Prediction *p, const char *now, const char *was)
                 return error_set(-EINVAL, "a command line of more than %d bytes", LINE_MAX_ - 64);
         for (size_t i = 0; i < p->n && r == 0; i++)
                 if (slot_is(&p->slots[i], PCR_OPTIONS, EV_IPL)) r = put_options(p, i, now, shown, &done);
+        if (r == 0 && was && shown[0] && strcmp(was, shown) != 0)
+                return error_set(EVENTLOG_E_CONTRADICTED, "today's command line is '%s'", shown);
         if (r == 0) r = put_grub_arguments(p, now, &done);
         for (size_t i = 0; i < p->n && r == 0; i++) {
                 bool fits = false;

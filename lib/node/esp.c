@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,11 +16,21 @@
 
 enum { ESP_FILE_MAX = 65536 };
 
+static int try_mount(const char *device, unsigned long flags)
+{
+        flags |= MS_NOSUID | MS_NODEV | MS_NOEXEC;
+        return mount(device, MOUNT_POINT, "vfat", flags, "umask=0077") < 0 ? -errno : 0;
+}
+
 static int mount_esp(const char *device, unsigned long flags)
 {
+        int r;
+
         if (mkdir(MOUNT_POINT, 0700) < 0 && errno != EEXIST) return error_set(-errno, MOUNT_POINT ": %m");
-        if (mount(device, MOUNT_POINT, "vfat", flags | MS_NOSUID | MS_NODEV | MS_NOEXEC, "umask=0077") < 0)
-                return error_set(-errno, "cannot mount the EFI system partition %s: %m", device);
+        r = try_mount(device, flags);
+        /* The running host has it mounted to be written to: one file system is not both. */
+        if (r == -EBUSY && (flags & MS_RDONLY)) r = try_mount(device, flags & ~(unsigned long)MS_RDONLY);
+        if (r < 0) return error_set(r, "cannot mount the EFI system partition %s: %s", device, strerror(-r));
         return 0;
 }
 

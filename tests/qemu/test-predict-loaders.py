@@ -51,7 +51,9 @@ class Story(prediction.Prediction):
 
     def new_command_line(self):
         cmdline = scenario.CMDLINE + " quiet"
-        self.predict("--cmdline", cmdline, "--old-cmdline", scenario.CMDLINE)
+        # systemd-boot hands the initrd's name over in front of an entry's options.
+        initrd = f"initrd=\\{disk.initrd_name(self.picture)} "
+        self.predict("--cmdline", initrd + cmdline, "--old-cmdline", initrd + scenario.CMDLINE)
         self.node.disk.put_all({name: data for name, data in disk.boot_loader(self.picture, cmdline).items()
                                 if name.endswith(".conf")})
 
