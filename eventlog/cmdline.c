@@ -25,12 +25,12 @@ enum {
 /* A question and what was found so far. */
 typedef struct Check {
         Prover prover;
-        Bytes text;                        /* UTF-8, trimmed */
-        Bytes utf16;                       /* the same in UTF-16LE with a NUL */
-        const Event *grub, *kernel, *stub; /* the event of each source that has the text */
-        const Event *late;                 /* has the text in PCR 9, but not first */
-        const Event *odd;                  /* in PCR 8 and no proven string */
-        bool kernel_used;                  /* PCR 9 has events */
+        Bytes text;                             /* UTF-8, trimmed */
+        Bytes utf16;                            /* the same in UTF-16LE with a NUL */
+        const Event *grub, *kernel, *stub;      /* the event of each source that has the text */
+        const Event *late;                      /* has the text in PCR 9, but not first */
+        const Event *odd;                       /* in PCR 8 and no proven string */
+        bool grub_used, kernel_used, stub_used; /* their PCRs have events */
 } Check;
 
 static int refuse(const Check *c, int outcome, const Event *event, const char *why)
@@ -63,6 +63,26 @@ static bool is_text(const Check *c, Bytes line)
         if (bytes_equal(line, c->text)) return true;
         return c->text.size > n && bytes_equal(BYTES(c->text.data, n), BYTES_LITERAL(prefix)) &&
                bytes_equal(line, BYTES(c->text.data + n, c->text.size - n));
+}
+
+static Bytes first_word(Bytes line)
+{
+        size_t n = 0;
+
+        while (n < line.size && !is_space(line.data[n])) n++;
+        return BYTES(line.data, n);
+}
+
+/* Whether this is the path that the text begins with. */
+static bool is_text_from(const Check *c, Bytes path)
+{
+        static const char prefix[] = "BOOT_IMAGE=";
+        const size_t n = sizeof(prefix) - 1;
+        Bytes word = first_word(c->text);
+
+        if (word.size > n && bytes_equal(BYTES(word.data, n), BYTES_LITERAL(prefix)))
+                word = BYTES(word.data + n, word.size - n);
+        return bytes_equal(word, path);
 }
 
 /* ---- the kernel's EFI stub, PCR 9 -------------------------------------------------------------------- */
@@ -107,16 +127,35 @@ static int look_at_kernel(Check *c, const Event *event)
 
 /* ---- GRUB, PCR 8 ------------------------------------------------------------------------------------- */
 
+/* Commands that start something: `linux` what the command line says, all others something else. */
+static bool starts_something_else(const Check *c, Bytes string)
+{
+        static const char *const loaders[] = { "chainloader",    "multiboot",   "multiboot2",
+                                               "xen_hypervisor", "appleloader", "kfreebsd",
+                                               "knetbsd",        "kopenbsd",    "ntldr" };
+        const Bytes word = first_word(string);
+        const Bytes rest = trim(BYTES(string.data + word.size, string.size - word.size));
+
+        for (size_t i = 0; i < ARRAY_SIZE(loaders); i++)
+                if (bytes_equal(word, BYTES(loaders[i], strlen(loaders[i])))) return true;
+        if (word.size < 5 || !bytes_equal(BYTES(word.data, 5), BYTES_LITERAL("linux"))) return false;
+        /* Its arguments are quoted otherwise here; they have an event of their own, which begins with the path. */
+        return !is_text_from(c, first_word(rest));
+}
+
 /* GRUB hashes a string without the label it prints in front ("kernel_cmdline: "), so the label proves nothing:
- * what begins like the path of a kernel is taken for a kernel's line. */
+ * what begins like the path of a kernel is taken for a kernel's line. A kernel by its blocks has no path. */
 static int look_at_grub(Check *c, const Event *event)
 {
         Bytes string;
 
+        c->grub_used = true;
         if (!prover_string(&c->prover, event, &string)) {
                 if (!c->odd) c->odd = event;
                 return 0;
         }
+        if ((string.data[0] >= '0' && string.data[0] <= '9') || starts_something_else(c, string))
+                return refuse(c, EVENTLOG_E_CONTRADICTED, event, "GRUB was told to start something else");
         if (string.data[0] != '/' && string.data[0] != '(') return 0;
         if (!is_text(c, string)) return refuse(c, EVENTLOG_E_CONTRADICTED, event, "it is another command line");
         if (!c->grub) c->grub = event;
@@ -130,11 +169,14 @@ static int look_at_stub(Check *c, const Event *event)
 {
         uint8_t buffer[4 * COMMAND_LINE_MAX];
         Writer line = WRITER_FIXED(buffer);
+        const bool first = !c->stub_used;
 
+        c->stub_used = true;
         if (!prover_matches_bytes(&c->prover, event, event->data)) return 0;
         if (text_from_utf16(event->data, &line) < 0 || !bytes_equal(trim(BYTES(line.data, line.size)), c->text))
                 return refuse(c, EVENTLOG_E_CONTRADICTED, event, "the boot loader passed another command line");
-        if (!c->stub) c->stub = event;
+        /* Later ones may be anybody's: the running system can extend this PCR too. */
+        if (first) c->stub = event;
         return 0;
 }
 
@@ -153,14 +195,17 @@ static int look_at(Check *c, const Event *event)
 
 static int conclude(const Check *c, const Event **ret_event)
 {
-        const Event *proof = c->kernel ? c->kernel : c->grub && !c->odd ? c->grub : NULL;
+        /* Under GRUB the first event of PCR 9 is a file that it read, whatever that holds. */
+        const Event *proof = c->kernel && !c->grub_used ? c->kernel : c->grub && !c->odd ? c->grub : NULL;
 
         if (!proof && !c->kernel_used && !c->grub) proof = c->stub;
         if (proof) {
                 if (ret_event) *ret_event = proof;
                 return 0;
         }
-        if (c->grub) return refuse(c, EVENTLOG_E_UNPROVEN, c->odd, "its digest is not that of a string it shows");
+        if (c->grub && c->odd)
+                return refuse(c, EVENTLOG_E_UNPROVEN, c->odd, "its digest is not that of a string it shows");
+        if (c->kernel) return refuse(c, EVENTLOG_E_UNPROVEN, c->kernel, "GRUB's own events for it are missing");
         if (c->late) return refuse(c, EVENTLOG_E_UNPROVEN, c->late, "it is not the first event of its PCR");
         if (c->stub) return refuse(c, EVENTLOG_E_UNPROVEN, c->stub, "the kernel's own event for it is missing");
         return error_set(EVENTLOG_E_NOT_MEASURED, "no event measured the kernel command line");

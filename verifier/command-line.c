@@ -53,6 +53,10 @@ static const struct {
         { "rd.systemd.mask", ALWAYS },
         { "systemd.run", ALWAYS },
         { "rd.systemd.run", ALWAYS },
+        { "systemd.mount_extra", ALWAYS },
+        { "rd.systemd.mount_extra", ALWAYS },
+        { "systemd.swap_extra", ALWAYS },
+        { "rd.systemd.swap_extra", ALWAYS },
         /* what units are given */
         { "systemd.setenv", ALWAYS },
         { "systemd.set_credential", ALWAYS },
@@ -65,22 +69,29 @@ static const struct {
 static const char *const init_paths[] = { "/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd",
                                           "/usr/lib/systemd/systemd" };
 
-static bool is_space(char c)
+/* How a reader of the line cuts it into words. The kernel takes the byte 0xa0 for a space (lib/ctype.c), which
+ * UTF-8 text has in the middle of a letter; systemd does not. */
+typedef struct Cutting {
+        const char *quotes;
+        bool nbsp;
+} Cutting;
+
+static bool is_space(const Cutting *cutting, char c)
 {
-        return c == ' ' || (c >= '\t' && c <= '\r');
+        return c == ' ' || (c >= '\t' && c <= '\r') || (cutting->nbsp && (unsigned char)c == 0xa0);
 }
 
-/* One word without the quotes of `quotes`; moves *at behind it. False at the end. */
-static bool next_word(const char **at, const char *quotes, char *dst, size_t room)
+/* One word without its quotes; moves *at behind it. False at the end. */
+static bool next_word(const char **at, const Cutting *cutting, char *dst, size_t room)
 {
         const char *p = *at;
         char quote = '\0';
         size_t n = 0;
 
-        while (is_space(*p)) p++;
+        while (is_space(cutting, *p)) p++;
         if (!*p) return false;
-        for (; *p && (quote || !is_space(*p)); p++) {
-                if (quote ? *p == quote : strchr(quotes, *p) != NULL) quote = quote ? '\0' : *p;
+        for (; *p && (quote || !is_space(cutting, *p)); p++) {
+                if (quote ? *p == quote : strchr(cutting->quotes, *p) != NULL) quote = quote ? '\0' : *p;
                 else if (n + 1 < room) dst[n++] = *p;
         }
         dst[n] = '\0';
@@ -136,11 +147,11 @@ static bool word_is_refused(const char *word)
         return false;
 }
 
-static int judge_split_by(const char *text, const char *quotes, char ret_word[static COMMAND_LINE_WORD_MAX])
+static int judge_cut_by(const char *text, const Cutting *cutting, char ret_word[static COMMAND_LINE_WORD_MAX])
 {
         char word[COMMAND_LINE_WORD_MAX];
 
-        while (next_word(&text, quotes, word, sizeof(word))) {
+        while (next_word(&text, cutting, word, sizeof(word))) {
                 if (!word_is_refused(word)) continue;
                 memcpy(ret_word, word, sizeof(word));
                 return VERIFIER_E_REFUSED;
@@ -150,9 +161,10 @@ static int judge_split_by(const char *text, const char *quotes, char ret_word[st
 
 int command_line_judge(const char *text, char ret_word[static COMMAND_LINE_WORD_MAX])
 {
-        static const char *const quotes[] = { "\"", "\"'", "" };
+        static const Cutting cuttings[] = { { "\"", true },  { "\"'", true },  { "", true },
+                                            { "\"", false }, { "\"'", false }, { "", false } };
         int r = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(quotes) && r == 0; i++) r = judge_split_by(text, quotes[i], ret_word);
+        for (size_t i = 0; i < ARRAY_SIZE(cuttings) && r == 0; i++) r = judge_cut_by(text, &cuttings[i], ret_word);
         return r;
 }

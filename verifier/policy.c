@@ -6,6 +6,7 @@
 #include "eventlog/interpret.h"
 #include "verifier/command-line.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static int judge_secure_boot(const PolicyInput *in, halfkey_v1_Refusal *refusal, const char **ret_state)
@@ -33,8 +34,8 @@ static int judge_command_line(const PolicyInput *in, halfkey_v1_Refusal *refusal
 
         error_clear();
         r = eventlog_command_line_check(in->log, in->bank, in->command_line, NULL);
-        if (r < 0) return r;
-        if (r > 0)
+        if (r < 0 && r != -EINVAL) return r;
+        if (r != 0)
                 return refuse(
                         refusal, REFUSAL_POLICY_COMMAND_LINE,
                         "no event proves the kernel command line the node states: %.200s; boot it by a loader "

@@ -236,6 +236,32 @@ static void grub_hidden(Synth *s)
         synth_grub(s, "kernel_cmdline", grub_line);
 }
 
+/* Under GRUB the first event of PCR 9 is a file that it read, and a file can hold anything. */
+static void grub_file_like_the_line(Synth *s)
+{
+        synth_load_options(s, line, true);
+        synth_event(s, 8, EV_IPL, BYTES_LITERAL("/vmlinuz-6.1 rdinit=/evil"), BYTES_LITERAL("grub_cmd: boot"));
+}
+
+static void grub_then_chainloader(Synth *s)
+{
+        grub(s);
+        synth_grub(s, "grub_cmd", "chainloader (hd0,gpt1)/vmlinuz init=/bin/sh");
+}
+
+/* A kernel by its blocks has no path in its line. */
+static void grub_by_blocks(Synth *s)
+{
+        grub(s);
+        synth_grub(s, "grub_cmd", "linux 2048+20000 init=/bin/sh");
+}
+
+static void grub_line_of_blocks(Synth *s)
+{
+        grub(s);
+        synth_grub(s, "kernel_cmdline", "2048+20000 init=/bin/sh");
+}
+
 static void grub_proves_its_line(void)
 {
         expect_line(grub, line, 0, 8);
@@ -245,6 +271,10 @@ static void grub_proves_its_line(void)
         expect_line(grub_other_kernel, line, EVENTLOG_E_CONTRADICTED, 0);
         expect_line(grub_relabelled, line, EVENTLOG_E_CONTRADICTED, 0);
         expect_line(grub_hidden, line, EVENTLOG_E_UNPROVEN, 0);
+        expect_line(grub_file_like_the_line, line, EVENTLOG_E_UNPROVEN, 0);
+        expect_line(grub_then_chainloader, line, EVENTLOG_E_CONTRADICTED, 0);
+        expect_line(grub_by_blocks, line, EVENTLOG_E_CONTRADICTED, 0);
+        expect_line(grub_line_of_blocks, line, EVENTLOG_E_CONTRADICTED, 0);
 }
 
 static void stub_event(Synth *s, const char *text)
@@ -274,12 +304,20 @@ static void stub_with_old_kernel(Synth *s)
         initrd_only(s);
 }
 
+/* What was booted, its text hidden; then the running system extends PCR 12 with a better line. */
+static void stub_extended_later(Synth *s)
+{
+        synth_event(s, 12, EV_IPL, BYTES_LITERAL("rdinit=/evil in UTF-16"), BYTES_LITERAL("hidden"));
+        stub_event(s, "quiet splash");
+}
+
 static void systemd_stub_proves_its_line(void)
 {
         expect_line(stub_alone, "quiet splash", 0, 12);
         expect_line(stub_with_kernel, "quiet splash", 0, 9);
         expect_line(stub_with_old_kernel, "quiet splash", EVENTLOG_E_UNPROVEN, 0);
         expect_line(stub_alone, "quiet", EVENTLOG_E_CONTRADICTED, 0);
+        expect_line(stub_extended_later, "quiet splash", EVENTLOG_E_NOT_MEASURED, 0);
 }
 
 static void expect_proof(const EventLog *log, size_t i, EventlogProof expected)

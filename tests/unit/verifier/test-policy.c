@@ -42,6 +42,8 @@ static void command_lines_are_told_apart(void)
                 { "ro -- -b", "-b" },
                 { "emergency", "emergency" },
                 { "x=\"unclosed emergency", "emergency" },
+                { "x=\xc3\xa0rdinit=/bin/sh", "rdinit=/bin/sh" }, /* one word, but not to the kernel */
+                { "systemd.mount-extra=/dev/vdb:/etc", "systemd.mount-extra=/dev/vdb:/etc" },
         };
         char word[COMMAND_LINE_WORD_MAX];
 
