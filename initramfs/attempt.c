@@ -175,7 +175,7 @@ static int run(Attempt *a, Report *report)
         }
         r = talk(a);
         if (r != 0) {
-                report->retry_s = a->refusal.retry_after_s;
+                report->retry_s = MIN(a->refusal.retry_after_s, (uint32_t)REPORT_RETRY_MAX_S);
                 report->unfinished = r == CALL_E_REFUSED && strcmp(a->refusal.reason, PROTO_REASON_PENDING) != 0 &&
                                      strcmp(a->refusal.reason, PROTO_REASON_QUARANTINED) != 0;
                 return r;

@@ -5,6 +5,8 @@
 
 #include "initramfs/session.h"
 
+enum { REPORT_RETRY_MAX_S = 300 }; /* however long a verifier says: another one may be better */
+
 typedef struct Report {
         int result;          /* 0: every volume has its key; else why not */
         bool final;          /* trying again in this boot is useless */

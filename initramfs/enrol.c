@@ -435,7 +435,7 @@ void attempt_enrol(Session *s, Report *ret)
         pthread_mutex_unlock(&s->lock);
         if (ret->result != 0) {
                 (void)snprintf(ret->text, sizeof(ret->text), "%s", error_detail(ret->result));
-                ret->retry_s = e.refusal.retry_after_s;
+                ret->retry_s = MIN(e.refusal.retry_after_s, (uint32_t)REPORT_RETRY_MAX_S);
                 ret->needs_key |= ret->result == -ENOKEY;
         }
         enrolment_deinit(&e);

@@ -105,6 +105,11 @@ int appraise_selection(Appraisal *a)
                               "the quote is of PCR bank %s: turn the SHA-256 bank on in the firmware's setup",
                               name ? name : "(unknown)");
         }
+        /* The cap that closes a boot is the one of the seal's bank. */
+        if ((a->purpose == ATTEST_PURPOSE_UNLOCK || a->purpose == ATTEST_PURPOSE_REATTEST) &&
+            a->node.keys.bank != bank)
+                return refuse(&a->refusal, REFUSAL_PCR_SELECTION,
+                              "the quote is not of the bank %s was enrolled with", a->node.name);
         return refuse_evidence(&a->refusal, attest_quote_check_selection(&a->quote, (HashAlg)bank, ATTEST_PCRS));
 }
 

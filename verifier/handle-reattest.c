@@ -40,6 +40,10 @@ static int expected_cap(Appraisal *a, const halfkey_v1_ReattestProof *p, Digest 
         Digest event;
         int r;
 
+        /* A cap without a volume's tag has no secret in it: anybody can make it. */
+        if ((p->volume_count == 0) != (strcmp(p->outcome, ATTEST_CAP_FALLBACK) == 0))
+                return refuse(&a->refusal, REFUSAL_CAP_MISMATCH, "'%s' with %u volumes is no outcome of a boot",
+                              p->outcome, (unsigned)p->volume_count);
         r = read_volumes(a, p, volumes);
         if (r != 0) return r;
         r = attest_cap_event((HashAlg)a->evidence->bank, p->outcome, volumes, p->volume_count, &event);

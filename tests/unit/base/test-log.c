@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The line that log_notice() writes to a file on stderr; named: JOURNAL_STREAM says that the file is the journal. */
+/* The line that log_notice() writes to a file on stderr; named: JOURNAL_STREAM says that the file is the journal.
+ */
 static void logged(bool named, const char *text, char ret[static 256])
 {
         const int kept = dup(STDERR_FILENO), fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

@@ -560,7 +560,7 @@ SoftReply soft_reattest(SoftVerifier *v, SoftNode *n, const char *outcome)
         in.step.proof.command_line_changed = n->command_line_changed;
         if (strcmp(outcome, ATTEST_CAP_FALLBACK) != 0) {
                 fill_volume(n, false, &in.step.proof.volume[0]);
-                in.step.proof.volume_count = 1;
+                in.step.proof.volume_count = n->without_volumes ? 0 : 1;
         }
         say_log(&d, sent_log(n), 1);
         CHECK_OK(say(&d, halfkey_v1_ReattestRequest_fields, &in));

@@ -63,6 +63,7 @@ typedef struct SoftNode {
         unsigned bad_token;
         unsigned unseal_possible, command_line_changed;
         unsigned bad_answer;
+        bool without_volumes; /* says at Reattest that it opened none */
         void (*bend_hello)(halfkey_v1_RegisterHello *h);
         void (*bend_proof)(halfkey_v1_RegisterProof *p);
         void (*bend_evidence)(halfkey_v1_Evidence *e);

@@ -103,6 +103,9 @@ static void the_first_attested_boot_is_adopted(void)
 
         stage_enrolled(&s);
         s.n.capped = ATTEST_CAP_RECOVERY;
+        s.n.without_volumes = true; /* a cap that anybody can make */
+        CHECK_TEXT(soft_reattest(&s.v, &s.n, ATTEST_CAP_RECOVERY).reason, "cap-mismatch");
+        s.n.without_volumes = false;
         r = soft_reattest(&s.v, &s.n, ATTEST_CAP_RECOVERY);
         CHECK_TEXT(r.reason, "");
         CHECK(!r.baseline && !r.clean_up);
