@@ -21,7 +21,7 @@
 typedef struct Attempt {
         Session *s;
         Token *tokens[SETTINGS_VOLUMES_MAX]; /* copies: the main thread reads headers anew for a typed key */
-        bool approved;                       /* by the answer to this attempt */
+        bool learnt; /* the first volume's token has an approval or a ticket that its header lacks */
         Unlocked *unlocked;
         halfkey_v1_Refusal refusal;
 } Attempt;
@@ -125,19 +125,29 @@ static int use_approval(Attempt *a)
         if (r == 0) r = seal_open(a->s->tpm, token, a->s->boot, &a->s->node_half);
         if (r != 0) return r;
         log_notice("the cluster approved the state of this boot");
-        a->approved = true;
+        a->learnt = true;
         return 0;
 }
 
-/* For the boots to come; where it cannot be written the cluster is asked again. The header is then the new one,
- * and is checked like any. */
-static int keep_approval(Attempt *a)
+/* Where the seal was opened by a signature, the TPM gave a ticket for it. */
+static int take_ticket(Attempt *a)
+{
+        const Bytes ticket = BYTES(a->unlocked->ticket, a->unlocked->ticket_size);
+
+        if (ticket.size == 0) return 0;
+        a->learnt = true;
+        return seal_keep_ticket(a->s->volumes[0].token, a->s->boot, ticket);
+}
+
+/* For the boots to come; where it cannot be written they ask the cluster again, or the TPM. The header is then the
+ * new one, and is checked like any. */
+static int keep_token(Attempt *a)
 {
         OwnVolume *v = &a->s->volumes[0];
         int r;
 
         r = enrol_write_token(v->volume, v->token);
-        if (r != 0) log_warning("the approval is not kept: %s", error_detail(r));
+        if (r != 0) log_warning("an approval or its ticket is not kept: %s", error_detail(r));
         r = volume_check(v->volume, HEADER_USE_TOKEN);
         return r == 0 ? volume_compare_record(v->volume, v->token) : r;
 }
@@ -152,7 +162,8 @@ static int open_all(Attempt *a)
         (void)snprintf(a->s->release_id, sizeof(a->s->release_id), "%s", a->unlocked->result.release_id);
         if (!a->s->node_half) r = use_approval(a);
         for (size_t i = 0; r == 0 && i < a->s->n_volumes; i++) r = open_one(a, &a->s->volumes[i]);
-        if (r == 0 && a->approved) r = keep_approval(a);
+        if (r == 0) r = take_ticket(a);
+        if (r == 0 && a->learnt) r = keep_token(a);
         if (r != 0) return r;
         timeline_note(&a->s->timeline, "keys known");
         /* Power was lost between the end of the enrolment and its last write. */

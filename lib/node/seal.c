@@ -205,6 +205,14 @@ Bytes seal_ticket(const SealOpening *o)
         return tpm_unseal_ticket(o->unseal);
 }
 
+int seal_keep_ticket(Token *token, const NodeBoot *boot, Bytes ticket)
+{
+        const TokenApproval *used = find_approval(token, boot);
+
+        if (!used) return -ENOENT;
+        return token_blob_set(&token->approvals[used - token->approvals].ticket, ticket);
+}
+
 void seal_opening_free(SealOpening *o)
 {
         if (!o) return;

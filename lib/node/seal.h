@@ -36,6 +36,8 @@ _must_check_ int seal_prepare(Tpm *tpm, const Token *token, const NodeBoot *boot
  */
 _must_check_ int seal_read(SealOpening *o, Secret **ret);
 Bytes seal_ticket(const SealOpening *o);
+/* Puts the ticket beside the approval of this boot's state. -ENOENT: the token has none. */
+_must_check_ int seal_keep_ticket(Token *token, const NodeBoot *boot, Bytes ticket);
 /* Flushes what is loaded. */
 void seal_opening_free(SealOpening *o);
 DEFINE_CLEANUP(SealOpening, seal_opening_free)

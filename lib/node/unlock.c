@@ -69,13 +69,26 @@ static void *prepare(void *userdata)
         return NULL;
 }
 
+/* It spares the next boot three commands. */
+static void keep_ticket(Attempt *a)
+{
+        const Bytes ticket = seal_ticket(a->opening);
+
+        if (ticket.size == 0 || ticket.size > sizeof(a->unlocked->ticket)) return;
+        memcpy(a->unlocked->ticket, ticket.data, ticket.size);
+        a->unlocked->ticket_size = ticket.size;
+}
+
 /* In a thread too, while the evidence is made of the quote and sent. */
 static void *unseal(void *userdata)
 {
         Attempt *a = userdata;
 
         pthread_mutex_lock(a->params->lock);
-        if (a->opening) keep_unsealed(a, seal_read(a->opening, a->params->half));
+        if (a->opening) {
+                keep_unsealed(a, seal_read(a->opening, a->params->half));
+                keep_ticket(a);
+        }
         seal_opening_free(TAKE_PTR(a->opening));
         pthread_mutex_unlock(a->params->lock);
         return NULL;

@@ -35,7 +35,9 @@ typedef struct UnlockParams {
 typedef struct Unlocked {
         int unsealed; /* TPM_E_*, and why in words: the answer may bring an approval of the state it is in */
         char unseal_text[256];
-        TpmObject ak; /* that signed the evidence */
+        TpmObject ak;                     /* that signed the evidence */
+        uint8_t ticket[TOKEN_TICKET_MAX]; /* of the approval that was used, where it is not in the token yet */
+        size_t ticket_size;
         halfkey_v1_UnlockResult result;
 } Unlocked;
 
