@@ -113,6 +113,8 @@ bool event_image_path(const Event *event, char *ret, size_t size);
 bool event_is_stub_payload(const Event *event);
 /* An application or driver that was loaded: PCR 4, or 2 for option ROMs. */
 bool slot_is_image(const Slot *slot);
+/* Whether GRUB measured files: what it reads is in PCR 9 twice, once more as the kernel measures it. */
+bool grub_reads_files(const Prediction *p);
 
 /* ---- parts of prediction_image() and prediction_finish() -----------------------------------------------------
  */

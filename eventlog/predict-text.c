@@ -227,25 +227,59 @@ int prediction_command_line(Prediction *p, const char *now, const char *was)
 /* ---- files
  * ------------------------------------------------------------------------------------------------------ */
 
-int prediction_initrd(Prediction *p, Bytes now, Bytes was)
+bool grub_reads_files(const Prediction *p)
+{
+        for (size_t i = 0; i < p->n; i++)
+                if (slot_is(&p->slots[i], PCR_KERNEL, EV_IPL)) return true;
+        return false;
+}
+
+/* Without today's: the kernel's own event is the initrd's, but which of GRUB's files it is cannot be told. */
+static int put_initrd(Prediction *p, Bytes now)
 {
         bool found = false;
         int r = 0;
 
         for (size_t i = 0; i < p->n && r == 0; i++) {
-                const Slot *slot = &p->slots[i];
-                const bool tag = slot_is_tagged(slot, TAG_INITRD);
-                const bool file = slot_is(slot, PCR_KERNEL, EV_IPL) && was.size > 0;
-
-                if (!tag && !file) continue;
-                if (was.size > 0 && !slot_was_bytes(p, slot, was)) continue;
+                if (!slot_is_tagged(&p->slots[i], TAG_INITRD)) continue;
                 found = true;
                 r = slot_put_parts(p, i, &now, 1, "initrd");
         }
-        if (r == 0 && !found)
-                return error_set(was.size ? EVENTLOG_E_CONTRADICTED : EVENTLOG_E_NOT_MEASURED,
-                                 "the log has no event of %s", was.size ? "today's initrd" : "an initrd");
-        return r;
+        if (r < 0) return r;
+        if (!found) return error_set(EVENTLOG_E_NOT_MEASURED, "the log has no event of an initrd");
+        if (!grub_reads_files(p)) return 0;
+        return pcr_unknown(p, PCR_KERNEL, "which file of GRUB is the initrd: give today's");
+}
+
+/* With today's, by its digest. The kernel measures all that it was given as one: where that is not today's file
+ * alone, it is made of several, and the others are not known. */
+static int replace_initrd(Prediction *p, Bytes now, Bytes was)
+{
+        bool file = false, whole = false;
+        int r = 0;
+
+        for (size_t i = 0; i < p->n && r == 0; i++) {
+                const Slot *slot = &p->slots[i];
+                const bool tag = slot_is_tagged(slot, TAG_INITRD);
+
+                if (!tag && !slot_is(slot, PCR_KERNEL, EV_IPL)) continue;
+                if (slot_was_bytes(p, slot, was)) {
+                        r = slot_put_parts(p, i, &now, 1, "initrd");
+                        if (tag) whole = true;
+                        else file = true;
+                } else if (tag && slot->kind == PREDICTED_SAME && !bytes_equal(now, was)) {
+                        r = slot_unknown(p, i, "the kernel's initrd is not today's file alone");
+                }
+        }
+        if (r < 0) return r;
+        if (!file && !whole) return error_set(EVENTLOG_E_CONTRADICTED, "the log has no event of today's initrd");
+        if (file || !grub_reads_files(p)) return 0;
+        return pcr_unknown(p, PCR_KERNEL, "no file that GRUB read is today's initrd");
+}
+
+int prediction_initrd(Prediction *p, Bytes now, Bytes was)
+{
+        return was.size > 0 ? replace_initrd(p, now, was) : put_initrd(p, now);
 }
 
 /* "(hd0,gpt2)/boot/x" ends in "/boot/x" and in "boot/x", not in "oot/x". */

@@ -78,7 +78,8 @@ _must_check_ int prediction_image(Prediction *p, const ImageChange *change);
  * its text; may be NULL. */
 _must_check_ int prediction_command_line(Prediction *p, const char *now, const char *was);
 
-/* Another initrd, loaded by name beside the kernel: PCR 9. `was` may be empty. */
+/* Another initrd, loaded by name beside the kernel: PCR 9. `was` may be empty; PCR 9 is unknown then under GRUB,
+ * and where the kernel was given more than this one file. */
 _must_check_ int prediction_initrd(Prediction *p, Bytes now, Bytes was);
 
 /* A file GRUB reads (its configuration, a kernel, an initrd): PCR 9, found by the end of its path. `now` is its

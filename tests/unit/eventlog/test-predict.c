@@ -7,6 +7,7 @@
 #include "synth.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const HashAlg banks[] = { HASH_SHA1, HASH_SHA256 };
 
@@ -134,6 +135,52 @@ static void an_initrd_that_was_not_todays_is_noticed(void)
         CHECK(finish(&s, HASH_SHA256).changed == 1U << 9);
 }
 
+/* GRUB's files "early" and `file`, and the kernel's event of both as one. */
+static void begin_two_initrds(Scene *s, const char *file)
+{
+        cleanup_writer Writer both = WRITER_INIT(64), tag = WRITER_INIT(64);
+
+        synth_init(&s->synth, banks, ARRAY_SIZE(banks));
+        if (file) {
+                synth_event(&s->synth, 9, EV_IPL, BYTES_LITERAL("early"), BYTES_LITERAL("(hd0,gpt2)/ucode.img"));
+                synth_event(&s->synth, 9, EV_IPL, BYTES(file, strlen(file)),
+                            BYTES_LITERAL("(hd0,gpt2)/initrd.img"));
+                writer_text(&both, "early");
+        }
+        writer_text(&both, file ? file : "initrd");
+        writer_le32(&tag, 0x8f3b22ec);
+        writer_le32(&tag, 0);
+        synth_event(&s->synth, 9, EV_EVENT_TAG, BYTES(both.data, both.size), BYTES(tag.data, tag.size));
+        CHECK_OK(eventlog_parse(synth_bytes(&s->synth), &s->log));
+        CHECK_OK(prediction_new(s->log, &s->p));
+}
+
+/* Never today's digest for what is another: neither GRUB's file nor what the kernel was given of several. */
+static void an_initrd_under_grub_is_exact_only_where_all_of_it_is_known(void)
+{
+        static const struct {
+                const char *file, *now, *was;
+                bool unknown;
+        } cases[] = {
+                { "initrd", "new", NULL, true },         { "initrd", "new", "initrd", true },
+                { "initrd", "initrd", "initrd", false }, { NULL, "new", NULL, false },
+                { NULL, "new", "initrd", false },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                cleanup_scene Scene s = { 0 };
+                const char *was = cases[i].was ? cases[i].was : "";
+                PredictedPcrs pcrs;
+
+                begin_two_initrds(&s, cases[i].file);
+                CHECK_OK(prediction_initrd(s.p, BYTES(cases[i].now, strlen(cases[i].now)),
+                                           BYTES(was, strlen(was))));
+                pcrs = finish(&s, HASH_SHA256);
+                CHECK(pcrs.unknown == (cases[i].unknown ? 1U << 9 : 0));
+                CHECK(pcrs.known == (cases[i].unknown ? 0 : 1U << 9));
+        }
+}
+
 static void a_word_extends_the_pcr_of_phases(void)
 {
         cleanup_scene Scene s = { 0 };
@@ -243,6 +290,7 @@ int main(void)
         RUN(grubs_texts_change_together);
         RUN(a_file_of_grub_is_found_by_its_whole_name);
         RUN(an_initrd_that_was_not_todays_is_noticed);
+        RUN(an_initrd_under_grub_is_exact_only_where_all_of_it_is_known);
         RUN(a_word_extends_the_pcr_of_phases);
         RUN(a_malformed_log_predicts_nothing);
         RUN(an_initrd_that_is_not_the_ukis_makes_its_pcr_unknown);
