@@ -180,11 +180,15 @@ int prediction_database(Prediction *p, const char *name, Bytes file, bool append
 {
         static const char *const names[] = { "PK", "KEK", "db", "dbx", "dbt", "dbr" };
         Bytes value = { 0 };
-        bool known = false, found = false;
+        bool found = false;
+        size_t which = 0;
         int r;
 
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++) known = known || strcmp(name, names[i]) == 0;
-        if (!known) return error_set(-EINVAL, "'%s' is no signature database", name);
+        while (which < ARRAY_SIZE(names) && strcmp(name, names[which]) != 0) which++;
+        if (which == ARRAY_SIZE(names)) return error_set(-EINVAL, "'%s' is no signature database", name);
+        /* Both would start from today's value: the first would be lost. */
+        if (p->databases_given >> which & 1) return error_set(-EINVAL, "%s changes twice: join the lists", name);
+        p->databases_given |= UINT32_C(1) << which;
         r = database_value(file, &value);
         if (r < 0) return r;
         for (size_t i = 0; i < p->n; i++) {

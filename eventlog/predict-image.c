@@ -221,6 +221,8 @@ static int put_image(Prediction *p, const NewImage *image)
 /* GRUB hashes the files that it reads: the kernel is one of them. */
 static int put_grub_kernel(Prediction *p, const ImageChange *change)
 {
+        bool found = false;
+
         for (size_t i = 0; i < p->n; i++) {
                 int r;
 
@@ -228,8 +230,10 @@ static int put_grub_kernel(Prediction *p, const ImageChange *change)
                 if (!slot_was_bytes(p, &p->slots[i], change->was)) continue;
                 r = slot_put_parts(p, i, &change->now, 1, "the kernel, as a file that GRUB reads");
                 if (r < 0) return r;
+                found = true;
         }
-        return 0;
+        if (found || !grub_reads_files(p)) return 0;
+        return pcr_unknown(p, PCR_KERNEL, "no file that GRUB read is today's kernel");
 }
 
 /* Without today's kernel: one file of PCR 9 may be called like one. */
@@ -246,7 +250,10 @@ static int find_grub_kernel(Prediction *p, const ImageChange *change)
                         return pcr_unknown(p, PCR_KERNEL, "which file of GRUB is the kernel: give today's");
                 found = (long)i;
         }
-        if (found == NOT_FOUND) return 0;
+        if (found == NOT_FOUND)
+                return grub_reads_files(p)
+                               ? pcr_unknown(p, PCR_KERNEL, "which file of GRUB is the kernel: give today's")
+                               : 0;
         return slot_put_parts(p, (size_t)found, &change->now, 1, "the kernel, as a file that GRUB reads");
 }
 

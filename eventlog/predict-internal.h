@@ -69,12 +69,13 @@ struct Prediction {
         Bytes databases[2]; /* db and dbx as they will be; views into the log or `owned` */
         Bytes old_db;
         bool database_changed[2], database_appended[2];
+        uint32_t databases_given; /* one bit each, in the order of their names */
         struct {
                 bool given;
                 const ExtraFile *files;
                 size_t n;
         } extras[PREDICT_EXTRAS];
-        bool grub_text_changed;
+        bool grub_text_changed, grub_configuration_changed;
         void *owned[PREDICTION_IMAGES_MAX]; /* buffers that views point into */
         size_t n_owned;
 };

@@ -83,6 +83,7 @@ static int substitute(Prediction *p, const char *was, const char *now, size_t *r
                 int r;
 
                 if (!slot_is(&p->slots[i], PCR_GRUB_TEXT, EV_IPL)) continue;
+                if (p->slots[i].kind == PREDICTED_UNKNOWN) continue;
                 if (!grub_string(p, &p->slots[i], &string)) continue;
                 r = replace_all(string, was, now, &replaced);
                 if (r == 0 && replaced) r = put_string(p, i, replaced);
@@ -174,23 +175,155 @@ static int put_options(Prediction *p, size_t i, const char *now, char was[static
         return slot_put_parts(p, i, &BYTES(utf16.data, utf16.size), 1, "command line passed by the boot loader");
 }
 
+typedef enum Tail { TAIL_OTHER, TAIL_SAME, TAIL_UNCLEAR } Tail;
+
+static size_t skip_blanks(Bytes text, size_t i)
+{
+        while (i < text.size && (text.data[i] == ' ' || text.data[i] == '\t')) i++;
+        return i;
+}
+
+/* Where a kernel's arguments end that stand in one of GRUB's commands: at the end of the line, or of a block. */
+static bool ends_command(Bytes rest)
+{
+        const size_t i = skip_blanks(rest, 0);
+
+        if (i == rest.size || memchr("\n\r\0;", rest.data[i], 4)) return true;
+        return i > 0 && rest.data[i] == '}';
+}
+
+/* Whether two texts are equal but for how much white space is between their words. */
+static bool same_words(Bytes line, Bytes arguments)
+{
+        size_t i = skip_blanks(line, 0), k = skip_blanks(arguments, 0);
+
+        while (k < arguments.size) {
+                const size_t next_i = skip_blanks(line, i), next_k = skip_blanks(arguments, k);
+
+                if ((next_i > i) != (next_k > k)) return false;
+                i = next_i;
+                k = next_k;
+                if (k < arguments.size && (i == line.size || line.data[i++] != arguments.data[k++])) return false;
+        }
+        return ends_command(BYTES(line.data + i, line.size - i));
+}
+
+/* What stands behind a kernel's path. What is quoted or a variable may come to be the same line. */
+static Tail tail_of(Bytes rest, Bytes arguments)
+{
+        size_t n = 0;
+
+        if (rest.size >= arguments.size && bytes_equal(BYTES(rest.data, arguments.size), arguments) &&
+            ends_command(BYTES(rest.data + arguments.size, rest.size - arguments.size)))
+                return TAIL_SAME;
+        if (same_words(rest, arguments)) return TAIL_UNCLEAR;
+        while (n < rest.size && rest.data[n] != '\n') n++;
+        for (size_t i = 0; i < n; i++)
+                if (memchr("$\"'\\", rest.data[i], 4)) return TAIL_UNCLEAR;
+        return TAIL_OTHER;
+}
+
+static bool starts_word(Bytes text, const uint8_t *at)
+{
+        return at == text.data || memchr(" \t\n)", at[-1], 4);
+}
+
+/* The arguments somewhere else than behind the kernel's path, as a variable's value or behind one. */
+static bool elsewhere(Bytes text, Bytes arguments)
+{
+        const uint8_t *at = text.data, *end = text.data + text.size;
+
+        while ((at = memmem(at, (size_t)(end - at), arguments.data, arguments.size))) {
+                if (starts_word(text, at) &&
+                    ends_command(BYTES(at + arguments.size, (size_t)(end - at) - arguments.size)))
+                        return true;
+                at++;
+        }
+        return false;
+}
+
+typedef struct KernelLine {
+        Bytes path; /* with the blank behind it, without the device before it */
+        Bytes arguments;
+} KernelLine;
+
+/* The text with other arguments for this kernel; a line of the same kernel that has others stays. */
+static Tail replace_arguments(Bytes text, const KernelLine *line, const char *now, Writer *out)
+{
+        const uint8_t *at = text.data, *from = at, *end = at + text.size;
+        Tail result = TAIL_OTHER;
+        bool path = false;
+
+        while ((at = memmem(at, (size_t)(end - at), line->path.data, line->path.size))) {
+                const bool whole = starts_word(text, at);
+                Tail tail = TAIL_OTHER;
+
+                at += line->path.size;
+                if (!whole) continue;
+                path = true;
+                tail = tail_of(BYTES(at, (size_t)(end - at)), line->arguments);
+                if (tail == TAIL_UNCLEAR) return TAIL_UNCLEAR;
+                if (tail == TAIL_OTHER) continue;
+                writer_bytes(out, BYTES(from, (size_t)(at - from)));
+                writer_text(out, now);
+                from = at += line->arguments.size;
+                result = TAIL_SAME;
+        }
+        writer_bytes(out, BYTES(from, (size_t)(end - from)));
+        return !path && elsewhere(text, line->arguments) ? TAIL_UNCLEAR : result;
+}
+
+static int put_arguments(Prediction *p, size_t i, const KernelLine *line, const char *now, bool *ret_done)
+{
+        cleanup_writer Writer w = WRITER_INIT(STRING_MAX);
+        Bytes string = { 0 };
+        char *replaced = NULL;
+        Tail tail;
+        int r;
+
+        if (!grub_string(p, &p->slots[i], &string)) return 0;
+        tail = replace_arguments(string, line, now, &w);
+        if (tail == TAIL_UNCLEAR)
+                return slot_unknown(p, i,
+                                    "whether this command of GRUB holds the kernel's arguments: give its text");
+        if (tail == TAIL_OTHER) return 0;
+        r = writer_steal_text(&w, &replaced);
+        if (r < 0) return r;
+        *ret_done = true;
+        return put_string(p, i, replaced);
+}
+
+/* "(hd0,gpt2)/vmlinuz root=X ro " is "/vmlinuz " and "root=X ro". */
+static bool split_line(const char *text, KernelLine *ret)
+{
+        const char *path = text[0] == '(' ? strchr(text, '/') : text, *blank = path ? strchr(path, ' ') : NULL;
+        size_t n;
+
+        if (!blank) return false;
+        n = strlen(blank + 1);
+        while (n > 0 && blank[n] == ' ') n--;
+        ret->path = BYTES(path, (size_t)(blank + 1 - path));
+        ret->arguments = BYTES(blank + 1, n);
+        return n > 0;
+}
+
 /* GRUB: what follows the kernel's name in its line. */
 static int put_grub_arguments(Prediction *p, const char *now, bool *ret_done)
 {
-        char line[LINE_MAX_];
-        const char *arguments;
-        size_t n;
-        int r;
+        char text[LINE_MAX_];
+        KernelLine line;
+        int r = 0;
 
-        if (!grub_line(p, false, line)) return 0;
+        if (!grub_line(p, true, text)) return 0;
         if (strncmp(now, "BOOT_IMAGE=", 11) == 0) {
                 now = strchr(now, ' ');
                 now = now ? now + 1 : "";
         }
-        arguments = strchr(line, ' ');
-        if (!arguments) return pcr_unknown(p, PCR_GRUB_TEXT, "today's command line under GRUB is empty");
-        r = substitute(p, arguments + 1, now, &n);
-        if (r == 0 && n > 0) *ret_done = true;
+        if (!split_line(text, &line))
+                return pcr_unknown(p, PCR_GRUB_TEXT, "today's command line under GRUB is empty");
+        if (bytes_equal(line.arguments, BYTES(now, strlen(now)))) return 0;
+        for (size_t i = 0; i < p->n && r == 0; i++)
+                if (slot_is(&p->slots[i], PCR_GRUB_TEXT, EV_IPL)) r = put_arguments(p, i, &line, now, ret_done);
         return r;
 }
 
@@ -293,6 +426,14 @@ static bool path_ends_with(Bytes path, const char *end)
         return n == path.size || end[0] == '/' || strchr("/)", path.data[path.size - n - 1]);
 }
 
+/* A file that GRUB reads its commands from: where it changes, they do, and the other way round. */
+static bool is_configuration(Bytes path)
+{
+        while (path.size > 0 && path.data[path.size - 1] == 0) path.size--;
+        return (path.size > 4 && bytes_equal(BYTES(path.data + path.size - 4, 4), BYTES(".cfg", 4))) ||
+               memmem(path.data, path.size, "/loader/entries/", 16) || memmem(path.data, path.size, "grubenv", 7);
+}
+
 int prediction_file(Prediction *p, const char *path, Bytes now)
 {
         bool found = false;
@@ -307,6 +448,8 @@ int prediction_file(Prediction *p, const char *path, Bytes now)
                 (void)snprintf(text, sizeof(text), "file %.280s", path);
                 r = slot_put_parts(p, i, &now, 1, text);
                 if (r < 0) return r;
+                if (p->slots[i].kind != PREDICTED_SAME && is_configuration(p->slots[i].today->data))
+                        p->grub_configuration_changed = true;
         }
         if (!found) return error_set(EVENTLOG_E_NOT_MEASURED, "GRUB read no file %s", path);
         return 0;
@@ -314,14 +457,6 @@ int prediction_file(Prediction *p, const char *path, Bytes now)
 
 /* ---- at the end
  * --------------------------------------------------------------------------------------------------- */
-
-/* GRUB reads its commands from files; where those change and the new file was not given, PCR 9 is unknown. */
-static bool is_configuration(Bytes path)
-{
-        while (path.size > 0 && path.data[path.size - 1] == 0) path.size--;
-        return (path.size > 4 && bytes_equal(BYTES(path.data + path.size - 4, 4), BYTES(".cfg", 4))) ||
-               memmem(path.data, path.size, "/loader/entries/", 16) || memmem(path.data, path.size, "grubenv", 7);
-}
 
 static int settle_options(Prediction *p, size_t i, const char *was, const char *now)
 {
@@ -333,11 +468,26 @@ static int settle_options(Prediction *p, size_t i, const char *was, const char *
         return slot_unknown(p, i, "today's command line is not what GRUB's commands say");
 }
 
+/* Another configuration without other commands: which ones it holds is not known, nor the kernel's line. */
+static int settle_configuration(Prediction *p)
+{
+        int r;
+
+        for (size_t i = 0; i < p->n; i++) {
+                if (!slot_is_tagged(&p->slots[i], TAG_LOAD_OPTIONS) || p->slots[i].kind != PREDICTED_SAME)
+                        continue;
+                r = slot_unknown(p, i, "GRUB's commands will be others: give their texts");
+                if (r < 0) return r;
+        }
+        return pcr_unknown(p, PCR_GRUB_TEXT, "GRUB's configuration will be another: give the texts that change");
+}
+
 int settle_grub(Prediction *p)
 {
         char was[LINE_MAX_], now[LINE_MAX_];
         const bool lines = p->grub_text_changed && grub_line(p, false, was) && grub_line(p, true, now);
 
+        if (p->grub_configuration_changed && !p->grub_text_changed) return settle_configuration(p);
         for (size_t i = 0; i < p->n && p->grub_text_changed; i++) {
                 Slot *slot = &p->slots[i];
                 int r = 0;

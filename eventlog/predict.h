@@ -75,7 +75,8 @@ _must_check_ int prediction_image(Prediction *p, const ImageChange *change);
 
 /* Another command line, for a boot without UKI or with one that has none of its own: PCR 12 (systemd-boot and
  * systemd-stub), 9 (the kernel) and 8 (GRUB). `was` is today's (/proc/cmdline), needed where the log does not hold
- * its text; may be NULL. */
+ * its text; may be NULL. In GRUB's commands the arguments change where they stand behind the kernel's path, up to
+ * the end of a line: an entry with others stays, and where it cannot be told, PCR 8 is unknown. */
 _must_check_ int prediction_command_line(Prediction *p, const char *now, const char *was);
 
 /* Another initrd, loaded by name beside the kernel: PCR 9. `was` may be empty; PCR 9 is unknown then under GRUB,
@@ -83,14 +84,14 @@ _must_check_ int prediction_command_line(Prediction *p, const char *now, const c
 _must_check_ int prediction_initrd(Prediction *p, Bytes now, Bytes was);
 
 /* A file GRUB reads (its configuration, a kernel, an initrd): PCR 9, found by the end of its path. `now` is its
- * new content. */
+ * new content. Where it holds commands, PCR 8 is unknown unless the texts that change are given, too. */
 _must_check_ int prediction_file(Prediction *p, const char *path, Bytes now);
 /* A text in GRUB's commands that becomes another one, such as a kernel's version: PCR 8. */
 _must_check_ int prediction_text(Prediction *p, const char *was, const char *now);
 
 /* A signature database of PCR 7: "PK", "KEK", "db", "dbx", "dbt", "dbr". The value is an EFI_SIGNATURE_LIST, an
  * efivarfs file (4 bytes of attributes in front) or an authenticated update (its header is taken off). `append`:
- * firmware adds what is not yet there, as an update of dbx does. */
+ * firmware adds what is not yet there, as an update of dbx does. Once for each database (-EINVAL). */
 _must_check_ int prediction_database(Prediction *p, const char *name, Bytes value, bool append);
 
 /* Files that systemd-stub finds beside the UKI or in loader/credentials, all of them as they will be: PCR 12

@@ -7,6 +7,7 @@
 #include "synth.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const HashAlg banks[] = { HASH_SHA1, HASH_SHA256 };
@@ -112,6 +113,102 @@ static void grubs_texts_change_together(void)
         CHECK(pcrs.changed == 1U << 8);
         CHECK_BYTES(pcr_value(&pcrs.values, 8), pcr_value(&next, 8));
         CHECK_RESULT(prediction_text(s.p, "no such text", "x"), EVENTLOG_E_NOT_MEASURED);
+}
+
+static const char configuration[] = "(hd0,gpt1)/EFI/debian/grub.cfg";
+
+/* GRUB's commands with the line that it starts the kernel with, and the files that it read. */
+static void begin_grub(Scene *s, const char *const *commands, size_t n, const char *kernel_path)
+{
+        cleanup_writer Writer tag = WRITER_INIT(16);
+
+        synth_init(&s->synth, banks, ARRAY_SIZE(banks));
+        for (size_t i = 0; i < n; i++)
+                synth_grub(&s->synth, i + 1 < n ? "grub_cmd" : "kernel_cmdline", commands[i]);
+        synth_event(&s->synth, 9, EV_IPL, BYTES_LITERAL("menu"), BYTES(configuration, sizeof(configuration)));
+        synth_event(&s->synth, 9, EV_IPL, BYTES_LITERAL("kernel"), BYTES(kernel_path, strlen(kernel_path)));
+        CHECK_OK(eventlog_parse(synth_bytes(&s->synth), &s->log));
+        CHECK_OK(prediction_new(s->log, &s->p));
+}
+
+/* Only behind the kernel's path and up to the end of the line, whatever else looks like the arguments. */
+static void arguments_are_replaced_behind_the_kernels_path_alone(void)
+{
+        static const struct {
+                const char *command, *next; /* NULL: unknown */
+                const char *arguments;
+        } cases[] = {
+                { "set root=hd0,gpt2", "set root=hd0,gpt2", "ro" },
+                { "linux /vmlinuz ro", "linux /vmlinuz X", "ro" },
+                { "menuentry A {\n linux\t(hd0,gpt2)/vmlinuz ro\n initrd /ro\n}",
+                  "menuentry A {\n linux\t(hd0,gpt2)/vmlinuz X\n initrd /ro\n}", "ro" },
+                { "menuentry A { linux /vmlinuz ro }", "menuentry A { linux /vmlinuz X }", "ro" },
+                { "linux /vmlinuz root=A ro single", "linux /vmlinuz root=A ro single", "root=A ro" },
+                { "linux /boot/vmlinuz ro single", "linux /boot/vmlinuz ro single", "ro" },
+                { "linux /vmlinuz root=A  ro", NULL, "root=A ro" },
+                { "linux /vmlinuz $line", NULL, "ro" },
+                { "linux /vmlinuz 'ro'", NULL, "ro" },
+                { "linux /vmlinuz  root=A ro", NULL, "root=A ro" },
+                { "linux $kernel root=A ro", NULL, "root=A ro" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                cleanup_scene Scene s = { 0 }, next = { 0 };
+                char line[64];
+                PredictedPcrs pcrs;
+                PcrValues values;
+
+                (void)snprintf(line, sizeof(line), "/vmlinuz %s", cases[i].arguments);
+                begin_grub(&s, (const char *[]){ cases[i].command, line }, 2, "(hd0,gpt2)/vmlinuz");
+                CHECK_OK(prediction_command_line(s.p, "X", NULL));
+                pcrs = finish(&s, HASH_SHA256);
+                CHECK((pcrs.unknown >> 8 & 1) == !cases[i].next);
+                if (!cases[i].next) continue;
+                begin_grub(&next, (const char *[]){ cases[i].next, "/vmlinuz X" }, 2, "(hd0,gpt2)/vmlinuz");
+                CHECK_OK(eventlog_replay(next.log, HASH_SHA256, &values));
+                CHECK_BYTES(pcr_value(&pcrs.values, 8), pcr_value(&values, 8));
+        }
+}
+
+/* Text and arguments both change, in either order: the same values. */
+static void the_order_of_text_and_arguments_does_not_matter(void)
+{
+        static const char *const today[] = { "linux /vmlinuz-1 ro", "/vmlinuz-1 ro" };
+        cleanup_scene Scene next = { 0 };
+        PcrValues values;
+
+        begin_grub(&next, (const char *[]){ "linux /vmlinuz-2 rw", "/vmlinuz-2 rw" }, 2, "(hd0,gpt2)/vmlinuz");
+        CHECK_OK(eventlog_replay(next.log, HASH_SHA256, &values));
+        for (unsigned first = 0; first < 2; first++) {
+                cleanup_scene Scene s = { 0 };
+                PredictedPcrs pcrs;
+
+                begin_grub(&s, today, 2, "(hd0,gpt2)/vmlinuz");
+                if (first) CHECK_OK(prediction_text(s.p, "vmlinuz-1", "vmlinuz-2"));
+                CHECK_OK(prediction_command_line(s.p, "rw", NULL));
+                if (!first) CHECK_OK(prediction_text(s.p, "vmlinuz-1", "vmlinuz-2"));
+                pcrs = finish(&s, HASH_SHA256);
+                CHECK((pcrs.known >> 8 & 1) && (pcrs.unknown >> 9 & 1));
+                CHECK_BYTES(pcr_value(&pcrs.values, 8), pcr_value(&values, 8));
+        }
+}
+
+/* GRUB's configuration holds the commands of PCR 8, whichever is named first. */
+static void a_configuration_without_its_texts_leaves_their_pcr_unknown(void)
+{
+        for (unsigned way = 0; way < 4; way++) {
+                cleanup_scene Scene s = { 0 };
+                PredictedPcrs pcrs;
+
+                begin_grub(&s, (const char *[]){ "linux /vmlinuz-1", "/vmlinuz-1" }, 2, "(hd0,gpt2)/vmlinuz");
+                if (way == 1) CHECK_OK(prediction_text(s.p, "vmlinuz-1", "vmlinuz-2"));
+                CHECK_OK(prediction_file(s.p, "grub.cfg",
+                                         way == 3 ? BYTES_LITERAL("menu") : BYTES_LITERAL("other")));
+                if (way == 2) CHECK_OK(prediction_text(s.p, "vmlinuz-1", "vmlinuz-2"));
+                pcrs = finish(&s, HASH_SHA256);
+                CHECK(pcrs.unknown == (way == 0 ? 1U << 8 : 0));
+                CHECK(pcrs.changed == (way == 0 ? 1U << 9 : way == 3 ? 0 : 1U << 8 | 1U << 9));
+        }
 }
 
 static void a_file_of_grub_is_found_by_its_whole_name(void)
@@ -259,6 +356,52 @@ static void an_initrd_that_is_not_the_ukis_makes_its_pcr_unknown(void)
         }
 }
 
+/* A kernel that GRUB read under a name that does not say so, or with another content than today's. */
+static void a_kernel_that_is_none_of_grubs_files_makes_their_pcr_unknown(void)
+{
+        static const char *const names[] = { "(hd0,gpt2)/kernels/linux-6.6-bzImage", "(hd0,gpt2)/vmlinuz" };
+
+        for (unsigned way = 0; way < 4; way++) {
+                cleanup_scene Scene s = { 0 };
+                cleanup_writer Writer hashed = WRITER_INIT(1 << 16), image = WRITER_INIT(1 << 16);
+                ImageChange change = { .kind = PREDICT_KERNEL };
+                const char *name = names[way & 1];
+                PredictedPcrs pcrs;
+
+                synth_pe(&image, NULL, 0, (Bytes){ 0 });
+                put_hashed(&hashed, BYTES(image.data, image.size));
+                synth_init(&s.synth, banks, ARRAY_SIZE(banks));
+                synth_image(&s.synth, 4, "\\EFI\\debian\\grubx64.efi");
+                synth_event(&s.synth, 9, EV_IPL, BYTES_LITERAL("kernel"), BYTES(name, strlen(name)));
+                synth_event(&s.synth, 4, EV_EFI_BOOT_SERVICES_APPLICATION, BYTES(hashed.data, hashed.size),
+                            BYTES_ARRAY(((const uint8_t[32]){ 0 })));
+                CHECK_OK(eventlog_parse(synth_bytes(&s.synth), &s.log));
+                CHECK_OK(prediction_new(s.log, &s.p));
+                change.now = BYTES(image.data, image.size);
+                if (way & 2) change.was = change.now;
+                CHECK_OK(prediction_image(s.p, &change));
+                pcrs = finish(&s, HASH_SHA256);
+                CHECK((pcrs.unknown >> 9 & 1) == (way != 1));
+                CHECK((pcrs.changed >> 9 & 1) == (way == 1));
+        }
+}
+
+/* Each would start from today's value, and the first be lost. */
+static void a_database_changes_once(void)
+{
+        cleanup_writer Writer list = WRITER_INIT(256);
+        cleanup_scene Scene s = { 0 };
+
+        synth_signature_list(&list, synth_guid_sha256, BYTES_ARRAY(((const uint8_t[32]){ 1 })), 1);
+        synth_init(&s.synth, banks, ARRAY_SIZE(banks));
+        synth_variable(&s.synth, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, "db", (Bytes){ 0 });
+        CHECK_OK(eventlog_parse(synth_bytes(&s.synth), &s.log));
+        CHECK_OK(prediction_new(s.log, &s.p));
+        CHECK_OK(prediction_database(s.p, "db", BYTES(list.data, list.size), true));
+        CHECK_RESULT(prediction_database(s.p, "db", BYTES(list.data, list.size), true), -EINVAL);
+        CHECK_RESULT(prediction_database(s.p, "db", BYTES(list.data, list.size), false), -EINVAL);
+}
+
 static void names_that_the_stub_passes_over_are_refused(void)
 {
         static const char *const names[] = { "", ".hidden.cred", "a.raw", "\xc3\xa4.cred", "a/b.cred" };
@@ -288,12 +431,17 @@ int main(void)
         RUN(a_command_line_is_computed_where_todays_is_known);
         RUN(a_command_line_is_unknown_where_todays_does_not_fit);
         RUN(grubs_texts_change_together);
+        RUN(arguments_are_replaced_behind_the_kernels_path_alone);
+        RUN(the_order_of_text_and_arguments_does_not_matter);
+        RUN(a_configuration_without_its_texts_leaves_their_pcr_unknown);
         RUN(a_file_of_grub_is_found_by_its_whole_name);
         RUN(an_initrd_that_was_not_todays_is_noticed);
         RUN(an_initrd_under_grub_is_exact_only_where_all_of_it_is_known);
         RUN(a_word_extends_the_pcr_of_phases);
         RUN(a_malformed_log_predicts_nothing);
         RUN(an_initrd_that_is_not_the_ukis_makes_its_pcr_unknown);
+        RUN(a_kernel_that_is_none_of_grubs_files_makes_their_pcr_unknown);
+        RUN(a_database_changes_once);
         RUN(names_that_the_stub_passes_over_are_refused);
         RUN(changes_are_bounded);
         return 0;
