@@ -8,6 +8,7 @@
 #include "cli/eventlog-quote.h"
 #include "eventlog/compare.h"
 #include "eventlog/coverage.h"
+#include "eventlog/locality.h"
 #include "json/writer.h"
 
 #include <errno.h>
@@ -54,15 +55,36 @@ typedef struct Report {
 
 /* ---- the verdict --------------------------------------------------------------------------------------- */
 
-static Scope scope_of(const PcrValues *replayed, const PcrValues *actual, uint32_t wanted)
+/* Firmware logs an event for each of PCR 0 to 7, a separator at least (PFP 1.06 section 3.3.2): where the log has
+ * none, but the PCR was extended, events are missing, and the value is not what the log leads to. */
+static uint32_t lost_pcrs(const LogFile *f, const PcrValues *actual, uint32_t no_event)
 {
-        const uint32_t asked = wanted ? wanted : replayed->extended | replayed->incomplete;
+        enum { FIRMWARE_PCRS = 8 };
+        uint32_t lost = 0;
+
+        for (uint32_t pcr = 0; pcr < FIRMWARE_PCRS; pcr++) {
+                uint8_t start[HASH_SIZE_MAX];
+
+                if (!(no_event >> pcr & 1)) continue;
+                eventlog_start_value(f->log, actual->bank, pcr, start);
+                if (!bytes_equal(pcr_value(actual, pcr), BYTES(start, pcr_value(actual, pcr).size)))
+                        lost |= UINT32_C(1) << pcr;
+        }
+        return lost;
+}
+
+static Scope scope_of(const LogFile *f, const PcrValues *replayed, const PcrValues *actual, uint32_t wanted)
+{
+        const uint32_t in_log = replayed->extended | replayed->incomplete;
+        const uint32_t no_event = wanted ? 0 : actual->extended & ~in_log;
+        const uint32_t lost = lost_pcrs(f, actual, no_event);
+        const uint32_t asked = wanted ? wanted : in_log | lost;
 
         return (Scope){
                 .compared = asked & actual->extended & ~replayed->incomplete,
                 .unknown = asked & actual->extended & replayed->incomplete,
                 .no_value = asked & ~actual->extended,
-                .no_event = wanted ? 0 : actual->extended & ~replayed->extended & ~replayed->incomplete,
+                .no_event = no_event & ~lost,
         };
 }
 
@@ -95,7 +117,7 @@ static int verify_bank(const LogFile *f, const PcrValues *actual, uint32_t wante
                 return 0;
         }
         if (r < 0) return r;
-        b.scope = scope_of(&replayed, actual, wanted);
+        b.scope = scope_of(f, &replayed, actual, wanted);
         r = compare(f, &replayed, actual, &b);
         if (r < 0) return r;
         if (b.scope.compared) b.verdict = b.n_mismatches ? EXIT_NO : EXIT_YES;
@@ -355,7 +377,8 @@ const Verb verb_eventlog_verify = {
         .help = "Replays the log and compares. A log that leads to the values of the TPM is complete and\n"
                 "its digests are true; where it does not, the first PCR that differs is named with the\n"
                 "event that explains it, if one does. By default the kernel's log is compared with this\n"
-                "machine's TPM: every PCR that the log extends, in every bank both have. PCRs that\n"
+                "machine's TPM: every PCR that the log extends, in every bank both have, and each of 0 to 7\n"
+                "that was extended: firmware logs all of those. PCRs that\n"
                 "something else extended after the firmware differ and are named, too: 10 by IMA, 11 and\n"
                 "15 by systemd.\n"
                 "\n"
