@@ -70,6 +70,10 @@ static int diff(const LogFile *a, const LogFile *b, bool as_json)
                 json_writer_open_array(&o.json, "changes");
         }
         r = eventlog_diff(a->log, b->log, bank, put_change, &o);
+        if (r == EVENTLOG_E_NO_DIGEST && o.n > 0) {
+                (void)cli_fail(r, b->path);
+                r = 0;
+        }
         if (as_json) {
                 json_writer_close(&o.json);
                 json_writer_close(&o.json);

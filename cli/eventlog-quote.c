@@ -2,6 +2,7 @@
 
 #include "cli/eventlog-quote.h"
 
+#include "attest/outcome.h"
 #include "attest/quote.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -11,6 +12,17 @@
 #include <string.h>
 
 enum { FILE_MAX = 8192 };
+
+/* What an outcome says of the quote: another signer, another question or other values are a no; what cannot be
+ * read, or values that are missing, leave it open. */
+static int judge(const QuoteFiles *q, int r)
+{
+        if (r == 0) return 0;
+        if (r < 0) return error_prefix(r, "%s", q->quote);
+        if (r == ATTEST_E_SIGNATURE || r == ATTEST_E_EXTRA_DATA || r == ATTEST_E_PCR_DIGEST)
+                return error_set(QUOTE_E_NO, "%s: %s", q->quote, attest_sentence(r));
+        return error_set(-EBADMSG, "%s: %s", q->quote, attest_sentence(r));
+}
 
 /* A TPMT_PUBLIC, with its TPM2B size in front or without. */
 static int parse_ak(Bytes file, AttestPublic *ret)
@@ -38,10 +50,12 @@ static int authenticate(const QuoteFiles *q, AttestQuote *ret)
         if (r == 0) r = file_read(q->ak, FILE_MAX, &ak, &ak_size);
         if (r < 0) return r;
         r = parse_ak(BYTES(ak, ak_size), &public);
+        if (r > 0) r = error_set(-EBADMSG, "%s", attest_sentence(r));
         if (r < 0) return error_prefix(r, "%s", q->ak);
+        if (quote_size == 0) return judge(q, ATTEST_E_FORM);
         r = attest_quote_authenticate(BYTES(quote, quote_size), BYTES(signature, signature_size), &public, &nonce,
                                       ret);
-        return r == 0 ? 0 : error_prefix(r > 0 ? QUOTE_E_NO : r, "%s", q->quote);
+        return judge(q, r);
 }
 
 /* The quoted values among those there are; the others of the quote are missing. */
@@ -53,7 +67,7 @@ static int check_digest(const QuoteFiles *q, const AttestQuote *quote, const Pcr
         for (unsigned pcr = 0; pcr < EVENTLOG_PCRS && r == 0; pcr++)
                 if (have >> pcr & 1) r = attest_pcrs_set(&pcrs, pcr, pcr_value(values, pcr));
         if (r == 0) r = attest_quote_check_pcrs(quote, &pcrs);
-        return r == 0 ? 0 : error_prefix(r > 0 ? QUOTE_E_NO : r, "%s", q->quote);
+        return judge(q, r);
 }
 
 /* One selection is all that can be answered for. */

@@ -43,8 +43,8 @@ static void put_text(Writer *out, const PcrValues *values)
         }
 }
 
-/* One bank into the JSON or the text, whichever there is. */
-static int put_bank(const LogFile *f, HashAlg bank, JsonWriter *json, Writer *text)
+/* One bank into the JSON or the text, whichever there is; counts those that came out. */
+static int put_bank(const LogFile *f, HashAlg bank, JsonWriter *json, Writer *text, size_t *n)
 {
         PcrValues values;
         int r;
@@ -56,6 +56,7 @@ static int put_bank(const LogFile *f, HashAlg bank, JsonWriter *json, Writer *te
                 return 0;
         }
         if (r != 0) return r;
+        ++*n;
         if (json) put_json(json, &values);
         else put_text(text, &values);
         return 0;
@@ -65,14 +66,16 @@ static int replay(const LogFile *f, const HashAlg *only, bool as_json)
 {
         Writer out = WRITER_INIT(OUTPUT_MAX);
         JsonWriter json = JSON_WRITER_INIT(&out);
+        size_t n = 0;
         int r = 0;
 
         if (as_json) json_writer_open_object(&json, NULL);
-        if (only) r = put_bank(f, *only, as_json ? &json : NULL, &out);
+        if (only) r = put_bank(f, *only, as_json ? &json : NULL, &out, &n);
         for (size_t i = 0; !only && r == 0 && i < f->log->n_banks; i++)
-                r = put_bank(f, f->log->banks[i], as_json ? &json : NULL, &out);
+                r = put_bank(f, f->log->banks[i], as_json ? &json : NULL, &out, &n);
         if (as_json) json_writer_close(&json);
         if (r == 0 && as_json) r = json_writer_finish(&json);
+        if (r == 0 && n == 0) r = error_set(-EOPNOTSUPP, "no bank of the log can be computed");
         if (r == 0) return cli_print(&out, EXIT_YES);
         writer_deinit(&out);
         return cli_fail(r, f->path);

@@ -277,6 +277,12 @@ static int put_diff(HtmlReport *s)
         writer_text(&s->out, "</h2>\n<div class=card><table>\n<tr><th>PCR<th><th>\n");
         r = eventlog_diff(s->with->log, s->f->log, bank, put_change, s);
         writer_text(&s->out, "</table></div>\n");
+        if (r == EVENTLOG_E_NO_DIGEST) {
+                writer_text(&s->out, "<p>Cannot tell of all: ");
+                put_text(s, error_detail(r));
+                writer_text(&s->out, ".</p>\n");
+                r = 0;
+        }
         return r;
 }
 

@@ -27,6 +27,7 @@ typedef struct Diff {
         List a, b;
         HashAlg bank;
         uint32_t pcr;
+        bool *unclear; /* set where two events that both lack the bank's digest were taken for the same */
         int (*visit)(const EventlogChange *change, void *context);
         void *context;
 } Diff;
@@ -34,9 +35,11 @@ typedef struct Diff {
 static bool same_digest(const Diff *d, const Event *x, const Event *y)
 {
         Bytes left, right;
+        const bool has_left = eventlog_event_digest(d->a.log, x, d->bank, &left) == 0;
+        const bool has_right = eventlog_event_digest(d->b.log, y, d->bank, &right) == 0;
 
-        return eventlog_event_digest(d->a.log, x, d->bank, &left) == 0 &&
-               eventlog_event_digest(d->b.log, y, d->bank, &right) == 0 && bytes_equal(left, right);
+        if (!has_left && !has_right) *d->unclear = true;
+        return has_left && has_right ? bytes_equal(left, right) : has_left == has_right;
 }
 
 /* ---- what an event is about ------------------------------------------------------------------------------- */
@@ -261,13 +264,18 @@ int eventlog_diff(const EventLog *a, const EventLog *b, HashAlg bank,
         cleanup_free const Event **of_a = calloc(a->n_events + 1, sizeof(const Event *)),
                                  **of_b = calloc(b->n_events + 1, sizeof(const Event *));
         Diff d = { .a = { a, of_a, 0 }, .b = { b, of_b, 0 }, .bank = bank, .visit = visit, .context = context };
+        bool unclear = false;
         int r = 0;
 
+        d.unclear = &unclear;
         if (!of_a || !of_b) return -ENOMEM;
         if (!has_bank(a, bank) || !has_bank(b, bank))
                 return error_set(EVENTLOG_E_NO_BANK, "not both logs have digests of %s",
                                  hash_name((unsigned)bank));
         for (uint32_t pcr = 0; pcr < EVENTLOG_PCRS && r == 0; pcr++) r = diff_pcr(&d, pcr);
+        if (r == 0 && unclear)
+                return error_set(EVENTLOG_E_NO_DIGEST, "events of both logs have no digest of %s",
+                                 hash_name((unsigned)bank));
         return r;
 }
 

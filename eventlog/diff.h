@@ -20,7 +20,8 @@ typedef struct EventlogChange {
 } EventlogChange;
 
 /* Calls visit for each change, PCR by PCR, until it returns something else than 0, and returns that. The log b is
- * the later one. EVENTLOG_E_NO_BANK where one of them lacks the bank; -ENOMEM. */
+ * the later one. EVENTLOG_E_NO_BANK where one of them lacks the bank; EVENTLOG_E_NO_DIGEST after all changes,
+ * where events of both have no digest of it, so that whether those differ cannot be told; -ENOMEM. */
 _must_check_ int eventlog_diff(const EventLog *a, const EventLog *b, HashAlg bank,
                                int (*visit)(const EventlogChange *change, void *context), void *context);
 /* "changed", "added", "missing", "start". */
