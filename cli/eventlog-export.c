@@ -60,6 +60,24 @@ static int put_cel_record(Writer *out, const EventLog *log, const Event *event)
         return json_writer_finish(&w);
 }
 
+/* DEL and the controls above it may stand in JSON as they are, but not on a terminal; outside of strings they
+ * cannot stand at all. */
+static void put_record(Writer *out, Bytes record)
+{
+        for (size_t i = 0; i < record.size; i++) {
+                const uint8_t c = record.data[i], next = i + 1 < record.size ? record.data[i + 1] : 0;
+
+                if (c == 0x7f) {
+                        writer_text(out, "\\u007f");
+                } else if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
+                        writer_format(out, "\\u%04x", next);
+                        i++;
+                } else {
+                        writer_u8(out, c);
+                }
+        }
+}
+
 /* A record that is not firmware's stays as it is, with all it holds. */
 static int put_cel(Writer *out, const LogFile *f)
 {
@@ -72,7 +90,7 @@ static int put_cel(Writer *out, const LogFile *f)
 
                 writer_text(out, i ? ",\n" : "\n");
                 if (log->json && event->type >= EVENTLOG_TYPE_SYSTEMD)
-                        writer_bytes(out, BYTES(log->bytes.data + event->offset, event->size));
+                        put_record(out, BYTES(log->bytes.data + event->offset, event->size));
                 else r = put_cel_record(out, log, event);
         }
         writer_text(out, "\n]\n");

@@ -347,7 +347,7 @@ static int check_expected(const char *path, const Answer *a)
 
         r = pcr_file_open(path, &expected);
         if (r < 0) {
-                fprintf(stderr, "halfkey: %s\n", error_detail(r));
+                cli_say(error_detail(r));
                 return EXIT_CANNOT;
         }
         for (size_t i = 0; i < a->n_banks; i++)

@@ -364,7 +364,7 @@ static int run(int argc, char **argv)
         if (o.userspace && log_file_add_userspace(&f, o.userspace) != 0) return EXIT_CANNOT;
         r = values_of(&o, &f, &pcrs, &o.wanted);
         if (r != 0) {
-                fprintf(stderr, "halfkey: %s\n", error_detail(r)); /* names file or TPM itself */
+                cli_say(error_detail(r)); /* names file or TPM itself */
                 return o.quote.quote && r == QUOTE_E_NO ? EXIT_NO : EXIT_CANNOT;
         }
         return answer(&o, &f, &pcrs, o.wanted);

@@ -18,7 +18,7 @@ void log_file_open(const char *path, LogFile *ret)
         crypto_skip_configuration();
         f.result = file_read(f.path, EVENTLOG_JSON_SIZE_MAX, &f.data, &size);
         if (f.result < 0) {
-                fprintf(stderr, "halfkey: %s\n", error_detail(f.result)); /* names the path itself */
+                cli_say(error_detail(f.result)); /* names the path itself */
         } else {
                 f.result = eventlog_parse_any(BYTES(f.data, size), &f.log);
                 if (f.result != 0) (void)cli_fail(f.result, f.path);
@@ -42,7 +42,7 @@ int log_file_add_userspace(LogFile *f, const char *path)
 
         r = file_read(path, EVENTLOG_JSON_SIZE_MAX, &f->userspace_data, &size);
         if (r < 0) {
-                fprintf(stderr, "halfkey: %s\n", error_detail(r));
+                cli_say(error_detail(r));
                 return r;
         }
         if (size == 0) return 0; /* nothing was measured yet */

@@ -6,10 +6,13 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/reader.h"
+#include "base/utf8.h"
 #include "base/writer.h"
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,9 +57,41 @@ static const Verb *const verbs[] = {
 };
 /* clang-format on */
 
+/* Of a reader's text, which may quote a file: no control character gets to the terminal. */
+static void put_safe(const char *text)
+{
+        Reader r = READER_INIT(BYTES(text, strlen(text)));
+
+        while (reader_left(&r) > 0) {
+                const Bytes rest = reader_rest(&r);
+                uint32_t c = 0;
+                uint8_t byte = 0;
+
+                if (utf8_decode(&r, &c) < 0) {
+                        IGNORE_RESULT(reader_u8(&r, &byte));
+                        fprintf(stderr, "\\x%02x", byte);
+                } else if (!utf8_printable(c)) {
+                        fprintf(stderr, c < 0x80 ? "\\x%02" PRIx32 : "\\u%04" PRIx32, c);
+                } else {
+                        fwrite(rest.data, 1, rest.size - reader_left(&r), stderr);
+                }
+        }
+}
+
+void cli_say(const char *text)
+{
+        fputs("halfkey: ", stderr);
+        put_safe(text);
+        fputs("\n", stderr);
+}
+
 int cli_fail(int r, const char *subject)
 {
-        fprintf(stderr, "halfkey: %s: %s\n", subject, error_detail(r));
+        fputs("halfkey: ", stderr);
+        put_safe(subject);
+        fputs(": ", stderr);
+        put_safe(error_detail(r));
+        fputs("\n", stderr);
         return EXIT_CANNOT;
 }
 

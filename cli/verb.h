@@ -23,6 +23,8 @@ typedef struct Verb {
         int (*run)(int argc, char **argv);
 } Verb;
 
+/* "halfkey: TEXT" on stderr; like cli_fail() it escapes what is not printable, since it may come from a file. */
+void cli_say(const char *text);
 /* "halfkey: SUBJECT: DETAIL" on stderr, where the detail is that of the last failure r; EXIT_CANNOT. */
 int cli_fail(int r, const char *subject);
 /* "halfkey: TEXT" and where to find help; EXIT_CANNOT. */

@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "eventlog/describe.h"
 #include "eventlog/locality.h"
+#include "eventlog/text.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 /* The next event from *at on that extended the PCR. */
@@ -53,26 +53,32 @@ static bool first_difference(const EventLog *a, const EventLog *b, HashAlg bank,
         }
 }
 
+static void put_name(Text *t, const char *name, size_t max)
+{
+        text_within(t, BYTES(name, strlen(name)), max);
+}
+
 static void say(const EventLog *a, const EventLog *b, EventlogDifference *d)
 {
+        enum { ONE = sizeof(d->text) - 64, EACH = sizeof(d->text) / 2 - 16 };
         char was[EVENTLOG_TEXT_SIZE] = "", is[EVENTLOG_TEXT_SIZE] = "";
+        Text t;
 
+        text_init(&t, d->text, sizeof(d->text));
         if (d->a) eventlog_event_name(a, d->a, was);
         if (d->b) eventlog_event_name(b, d->b, is);
-        switch (d->kind) {
-        case EVENTLOG_DIFFERENCE_ADDED: (void)snprintf(d->text, sizeof(d->text), "%.490s is new", is); break;
-        case EVENTLOG_DIFFERENCE_MISSING:
-                (void)snprintf(d->text, sizeof(d->text), "%.490s is missing", was);
-                break;
-        case EVENTLOG_DIFFERENCE_START:
-                (void)snprintf(d->text, sizeof(d->text), "PCR %" PRIu32 " starts at another value", d->pcr);
-                break;
-        case EVENTLOG_DIFFERENCE_CHANGED:
-        default:
-                if (strcmp(is, was) == 0)
-                        (void)snprintf(d->text, sizeof(d->text), "%.470s has another content", is);
-                else (void)snprintf(d->text, sizeof(d->text), "%.240s is not what it was: %.240s", is, was);
-                break;
+        if (d->kind == EVENTLOG_DIFFERENCE_START) {
+                text_format(&t, "PCR %" PRIu32 " starts at another value", d->pcr);
+        } else if (d->kind == EVENTLOG_DIFFERENCE_ADDED || d->kind == EVENTLOG_DIFFERENCE_MISSING) {
+                put_name(&t, d->b ? is : was, ONE);
+                text_put(&t, d->b ? " is new" : " is missing");
+        } else if (strcmp(is, was) == 0) {
+                put_name(&t, is, ONE);
+                text_put(&t, " has another content");
+        } else {
+                put_name(&t, is, EACH);
+                text_put(&t, " is not what it was: ");
+                put_name(&t, was, EACH);
         }
 }
 

@@ -10,10 +10,10 @@
 #include "base/error.h"
 #include "eventlog/describe.h"
 #include "eventlog/locality.h"
+#include "eventlog/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -176,11 +176,14 @@ static void say(const EventLog *log, EventlogMismatch *m)
 {
         char event[EVENTLOG_TEXT_SIZE] = "";
         const char *sentence = sentences[m->kind], *gap = strstr(sentence, "%s");
-        const int before = gap ? (int)(gap - sentence) : (int)strlen(sentence);
+        Text t;
 
         if (m->event) eventlog_event_name(log, m->event, event);
-        (void)snprintf(m->text, sizeof(m->text), "PCR %" PRIu32 " is not what the log says: %.*s%.380s%s", m->pcr,
-                       before, sentence, event, gap ? gap + 2 : "");
+        text_init(&t, m->text, sizeof(m->text));
+        text_format(&t, "PCR %" PRIu32 " is not what the log says: %.*s", m->pcr,
+                    gap ? (int)(gap - sentence) : (int)strlen(sentence), sentence);
+        text_within(&t, BYTES(event, strlen(event)), sizeof(m->text) - 160);
+        if (gap) text_put(&t, gap + 2);
 }
 
 int eventlog_explain(const EventLog *log, const PcrValues *replayed, const PcrValues *actual, uint32_t pcr_mask,

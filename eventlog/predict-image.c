@@ -206,12 +206,15 @@ static int put_image(Prediction *p, const NewImage *image)
         char path[PATH_SIZE], text[PREDICTION_TEXT_SIZE];
 
         for (size_t i = 0; i < p->n; i++) {
+                Text t;
                 int r;
 
                 if (!slot_is_image(&p->slots[i]) || !same_digests(p, p->slots[i].today, today)) continue;
                 if (event_is_stub_payload(p->slots[i].today)) continue; /* it comes out of a UKI, from no file */
                 IGNORE_RESULT(event_image_path(p->slots[i].today, path, sizeof(path)));
-                (void)snprintf(text, sizeof(text), "%s: %.200s", kind_name(image->kind), path);
+                text_init(&t, text, sizeof(text));
+                text_format(&t, "%s: ", kind_name(image->kind));
+                text_utf8(&t, BYTES(path, strlen(path)));
                 r = slot_put(p, i, PREDICTED_CHANGED, (Measured){ measured_authenticode, &image->now }, text);
                 if (r < 0) return r;
         }

@@ -58,9 +58,12 @@ static int put_string(Prediction *p, size_t i, char *string)
 {
         const Bytes b = BYTES(string, strlen(string));
         char text[PREDICTION_TEXT_SIZE];
+        Text t;
         int r;
 
-        (void)snprintf(text, sizeof(text), "GRUB: %.280s", string);
+        text_init(&t, text, sizeof(text));
+        text_put(&t, "GRUB: ");
+        text_utf8(&t, b);
         r = slot_put_parts(p, i, &b, 1, text);
         if (r < 0 || !p->slots[i].change) {
                 free(string);
@@ -327,6 +330,16 @@ static int put_grub_arguments(Prediction *p, const char *now, bool *ret_done)
         return r;
 }
 
+static int other_line(const char *shown)
+{
+        char text[EVENTLOG_TEXT_SIZE - 64];
+        Text t;
+
+        text_init(&t, text, sizeof(text));
+        text_utf8(&t, BYTES(shown, strlen(shown)));
+        return error_set(EVENTLOG_E_CONTRADICTED, "today's command line is '%s'", text);
+}
+
 int prediction_command_line(Prediction *p, const char *now, const char *was)
 {
         char shown[LINE_MAX_] = "";
@@ -337,8 +350,7 @@ int prediction_command_line(Prediction *p, const char *now, const char *was)
                 return error_set(-EINVAL, "a command line of more than %d bytes", LINE_MAX_ - 64);
         for (size_t i = 0; i < p->n && r == 0; i++)
                 if (slot_is(&p->slots[i], PCR_OPTIONS, EV_IPL)) r = put_options(p, i, now, shown, &done);
-        if (r == 0 && was && shown[0] && strcmp(was, shown) != 0)
-                return error_set(EVENTLOG_E_CONTRADICTED, "today's command line is '%s'", shown);
+        if (r == 0 && was && shown[0] && strcmp(was, shown) != 0) return other_line(shown);
         if (r == 0) r = put_grub_arguments(p, now, &done);
         for (size_t i = 0; i < p->n && r == 0; i++) {
                 bool fits = false;
@@ -440,12 +452,15 @@ int prediction_file(Prediction *p, const char *path, Bytes now)
 
         for (size_t i = 0; i < p->n; i++) {
                 char text[PREDICTION_TEXT_SIZE];
+                Text t;
                 int r;
 
                 if (!slot_is(&p->slots[i], PCR_KERNEL, EV_IPL)) continue;
                 if (!path_ends_with(p->slots[i].today->data, path)) continue;
                 found = true;
-                (void)snprintf(text, sizeof(text), "file %.280s", path);
+                text_init(&t, text, sizeof(text));
+                text_put(&t, "file ");
+                text_utf8(&t, BYTES(path, strlen(path)));
                 r = slot_put_parts(p, i, &now, 1, text);
                 if (r < 0) return r;
                 if (p->slots[i].kind != PREDICTED_SAME && is_configuration(p->slots[i].today->data))

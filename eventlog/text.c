@@ -76,6 +76,17 @@ void text_utf8(Text *t, Bytes b)
         }
 }
 
+void text_within(Text *t, Bytes b, size_t max)
+{
+        const size_t left = t->size - t->at;
+        Text part;
+
+        if (t->cut) return;
+        text_init(&part, t->buffer + t->at, left < max ? left : max);
+        text_utf8(&part, b);
+        t->at += part.at;
+}
+
 void text_utf16(Text *t, Bytes b)
 {
         Reader r = READER_INIT(b);

@@ -19,6 +19,8 @@ void text_put(Text *t, const char *s);
 void text_format(Text *t, const char *fmt, ...) _printf_(2, 3);
 /* Foreign text; bytes that are no UTF-8 come out as \xNN, trailing NULs are dropped. */
 void text_utf8(Text *t, Bytes b);
+/* The same, or what is one line of safe text already, within this many bytes of the rest. */
+void text_within(Text *t, Bytes b, size_t max);
 /* Foreign UTF-16LE up to its first NUL. */
 void text_utf16(Text *t, Bytes b);
 void text_hex(Text *t, Bytes b);

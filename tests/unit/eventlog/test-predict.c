@@ -193,6 +193,25 @@ static void the_order_of_text_and_arguments_does_not_matter(void)
         }
 }
 
+/* What GRUB hashed is shown as one printable line, and cut between characters. */
+static void a_text_of_grub_is_shown_safely(void)
+{
+        static const char *const commands[] = { "linux /vmlinuz-1 \x1b[31m\nrm", "/vmlinuz-1" };
+        cleanup_scene Scene s = { 0 };
+        char letters[PREDICTION_TEXT_SIZE] = "";
+        PredictedEvent e = { 0 };
+        size_t i = 0;
+
+        for (size_t k = 0; k + 2 < sizeof(letters); k += 2) memcpy(letters + k, "\xc3\xa4", 3);
+        begin_grub(&s, commands, 2, "(hd0,gpt2)/vmlinuz");
+        CHECK_OK(prediction_text(s.p, "vmlinuz-1", "vmlinuz-2"));
+        while (prediction_event(s.p, i, &e) && e.kind == PREDICTED_SAME) i++;
+        CHECK(strcmp(e.text, "GRUB: linux /vmlinuz-2 \\x1b[31m\\x0arm") == 0);
+        CHECK_OK(prediction_text(s.p, "vmlinuz-2", letters));
+        CHECK(prediction_event(s.p, i, &e));
+        CHECK(strlen(e.text) > 300 && strcmp(e.text + strlen(e.text) - 5, "\xc3\xa4...") == 0);
+}
+
 /* GRUB's configuration holds the commands of PCR 8, whichever is named first. */
 static void a_configuration_without_its_texts_leaves_their_pcr_unknown(void)
 {
@@ -433,6 +452,7 @@ int main(void)
         RUN(grubs_texts_change_together);
         RUN(arguments_are_replaced_behind_the_kernels_path_alone);
         RUN(the_order_of_text_and_arguments_does_not_matter);
+        RUN(a_text_of_grub_is_shown_safely);
         RUN(a_configuration_without_its_texts_leaves_their_pcr_unknown);
         RUN(a_file_of_grub_is_found_by_its_whole_name);
         RUN(an_initrd_that_was_not_todays_is_noticed);
