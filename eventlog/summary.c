@@ -58,6 +58,32 @@ static SummaryCertainty certainty(Summarizer *s, const Event *event)
         return proof == EVENTLOG_PROOF_PROVEN ? SUMMARY_PROVEN : SUMMARY_CLAIMED;
 }
 
+/* The separator of a PCR by what it hashed (PFP 1.06 section 10.4.3): its type no digest covers. */
+static bool is_separator(Summarizer *s, const Event *event)
+{
+        static const uint8_t values[][4] = { { 0 }, { 0xff, 0xff, 0xff, 0xff } };
+
+        return prover_matches_bytes(&s->prover, event, BYTES_ARRAY(values[0])) ||
+               prover_matches_bytes(&s->prover, event, BYTES_ARRAY(values[1]));
+}
+
+/* A digest proves the data. That it means what the log says follows from its place: of this PCR, before the
+ * separator that firmware ends its part with. Anything can be extended later on, under any label. */
+static SummaryCertainty certainty_of_firmware(Summarizer *s, size_t at, uint32_t pcr)
+{
+        const SummaryCertainty result = certainty(s, &s->log->events[at]);
+
+        if (result != SUMMARY_PROVEN) return result;
+        if (s->log->events[at].pcr != pcr) return SUMMARY_CLAIMED;
+        for (size_t i = 0; i < s->log->n_events; i++) {
+                const Event *event = &s->log->events[i];
+
+                if (event->pcr == pcr && eventlog_event_extends(event) && is_separator(s, event))
+                        return at < i ? SUMMARY_PROVEN : SUMMARY_CLAIMED;
+        }
+        return SUMMARY_CLAIMED;
+}
+
 static bool is_text(const Event *event, const char *text)
 {
         const size_t n = strlen(text);
@@ -109,7 +135,7 @@ static void put_firmware(Summarizer *s)
 
                 if (!row) return;
                 text_put(&t, meaning);
-                row->certainty = certainty(s, event);
+                row->certainty = certainty_of_firmware(s, i, PCR_FIRMWARE);
         }
 }
 
@@ -151,7 +177,7 @@ static void put_databases(Summarizer *s)
                 if (!row) return;
                 eventlog_event_describe(s->log, event, meaning);
                 text_put(&t, meaning);
-                row->certainty = certainty(s, event);
+                row->certainty = certainty_of_firmware(s, i, PCR_STATE);
         }
 }
 
@@ -281,7 +307,7 @@ static void warn(Summarizer *s, const Event *event, const char *text)
         if (!row) return;
         text_put(&t, text);
         row->warning = true;
-        if (event) row->certainty = certainty(s, event);
+        if (event && certainty(s, event) == SUMMARY_CONTRADICTED) row->certainty = SUMMARY_CONTRADICTED;
 }
 
 static void put_warnings(Summarizer *s)

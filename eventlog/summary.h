@@ -12,8 +12,8 @@ enum {
 };
 
 typedef enum SummaryCertainty {
-        SUMMARY_PROVEN,       /* digests prove it, if the replay gives the values of the TPM */
-        SUMMARY_CLAIMED,      /* the log says so; its digests neither prove nor contradict it */
+        SUMMARY_PROVEN,  /* digests and their place in a PCR prove it, if the replay gives the values of the TPM */
+        SUMMARY_CLAIMED, /* the log says so; its digests neither prove nor contradict it */
         SUMMARY_CONTRADICTED, /* digests say otherwise */
 } SummaryCertainty;
 

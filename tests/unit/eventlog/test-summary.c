@@ -60,7 +60,40 @@ static void what_to_be_wary_of(void)
         summary = summarize(&s, &log);
         expect(summary, "secure-boot", SUMMARY_PROVEN, "off");
         CHECK(row_of(summary, "secure-boot")->warning);
-        expect(summary, "warning", SUMMARY_PROVEN, "firmware ran in debug mode");
+        expect(summary, "warning", SUMMARY_CLAIMED, "firmware ran in debug mode");
+}
+
+/* What looks like firmware's may have been extended at run time: in another PCR, or behind the separator. */
+static void a_label_is_proven_by_its_place_alone(void)
+{
+        static const struct {
+                uint32_t pcr_of_db, pcr_of_version;
+                bool separators, late;
+                SummaryCertainty db, version;
+        } cases[] = {
+                { 7, 0, true, false, SUMMARY_PROVEN, SUMMARY_PROVEN },
+                { 16, 23, true, false, SUMMARY_CLAIMED, SUMMARY_CLAIMED },
+                { 7, 0, true, true, SUMMARY_CLAIMED, SUMMARY_CLAIMED },
+                { 7, 0, false, false, SUMMARY_CLAIMED, SUMMARY_CLAIMED },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                cleanup_synth Synth s = { 0 };
+                cleanup_writer Writer list = WRITER_INIT(256);
+                cleanup_eventlog EventLog *log = NULL;
+                cleanup_free EventlogSummary *summary = NULL;
+
+                synth_signature_list(&list, synth_guid_sha256, BYTES_ARRAY(((const uint8_t[32]){ 1 })), 1);
+                synth_init(&s, banks, 1);
+                if (cases[i].separators && cases[i].late) synth_separators(&s);
+                synth_data(&s, cases[i].pcr_of_version, EV_S_CRTM_VERSION, BYTES("1\0.\0\0\0", 6));
+                synth_variable(&s, cases[i].pcr_of_db, EV_EFI_VARIABLE_DRIVER_CONFIG, "db",
+                               BYTES(list.data, list.size));
+                if (cases[i].separators) synth_separators(&s);
+                summary = summarize(&s, &log);
+                CHECK(row_of(summary, "database")->certainty == cases[i].db);
+                CHECK(row_of(summary, "firmware")->certainty == cases[i].version);
+        }
 }
 
 static void more_than_fits_is_said(void)
@@ -80,6 +113,7 @@ int main(void)
 {
         RUN(a_boot_by_grub);
         RUN(what_to_be_wary_of);
+        RUN(a_label_is_proven_by_its_place_alone);
         RUN(more_than_fits_is_said);
         return 0;
 }
