@@ -17,9 +17,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What an EV_IPL is about, found once: its data may be long, and is compared with many. */
+typedef struct Subject {
+        Bytes label;
+        bool command_line;
+} Subject;
+
 typedef struct List {
         const EventLog *log;
         const Event **events;
+        Subject *subjects; /* of the events, in their order */
         size_t n;
 } List;
 
@@ -64,15 +71,23 @@ static bool is_command_line(const Event *event)
                 !bytes_equal(BYTES(data.data + data.size - sizeof(end), sizeof(end)), BYTES_ARRAY(end)));
 }
 
-static bool same_subject(const Event *x, const Event *y)
+static Subject subject_of(const Event *event)
 {
+        if (event->type != EV_IPL) return (Subject){ 0 };
+        return (Subject){ .label = label_of(event->data), .command_line = is_command_line(event) };
+}
+
+static bool same_subject(const Diff *d, size_t i, size_t j)
+{
+        const Event *x = d->a.events[i], *y = d->b.events[j];
+        const Subject *of_x = &d->a.subjects[i], *of_y = &d->b.subjects[j];
         Variable v, w;
 
         if (x->type != y->type) return false;
         if (variable_parse(x->data, &v) == 0 && variable_parse(y->data, &w) == 0 && v.name.size > 0)
                 return bytes_equal(v.name, w.name) && bytes_equal(v.guid, w.guid);
-        if (x->type == EV_IPL && is_command_line(x) && is_command_line(y)) return true;
-        if (x->type == EV_IPL) return bytes_equal(label_of(x->data), label_of(y->data));
+        if (of_x->command_line && of_y->command_line) return true;
+        if (x->type == EV_IPL) return bytes_equal(of_x->label, of_y->label);
         return true;
 }
 
@@ -116,6 +131,10 @@ static bool say_database(const Event *a, const Event *b, Text *t)
                 return false;
         text_utf16(t, w.name);
         text_put(t, " changed");
+        if (!signatures_comparable(v.value, w.value)) {
+                text_put(t, "; too many entries to say which");
+                return true;
+        }
         say_entries(w.value, v.value, "new", t);
         say_entries(v.value, w.value, "gone", t);
         return true;
@@ -166,7 +185,7 @@ static int report_gap(const Diff *d, size_t i, size_t i_end, size_t j, size_t j_
                         r = report(d, NULL, d->b.events[j++]);
                         continue;
                 }
-                while (k < j_end && !same_subject(d->a.events[i], d->b.events[k])) k++;
+                while (k < j_end && !same_subject(d, i, k)) k++;
                 if (k == j_end) {
                         r = report(d, d->a.events[i++], NULL);
                         continue;
@@ -227,7 +246,9 @@ static void collect(List *list, uint32_t pcr)
         for (size_t i = 0; i < list->log->n_events; i++) {
                 const Event *event = &list->log->events[i];
 
-                if (event->pcr == pcr && eventlog_event_extends(event)) list->events[list->n++] = event;
+                if (event->pcr != pcr || !eventlog_event_extends(event)) continue;
+                list->subjects[list->n] = subject_of(event);
+                list->events[list->n++] = event;
         }
 }
 
@@ -263,12 +284,18 @@ int eventlog_diff(const EventLog *a, const EventLog *b, HashAlg bank,
 {
         cleanup_free const Event **of_a = calloc(a->n_events + 1, sizeof(const Event *)),
                                  **of_b = calloc(b->n_events + 1, sizeof(const Event *));
-        Diff d = { .a = { a, of_a, 0 }, .b = { b, of_b, 0 }, .bank = bank, .visit = visit, .context = context };
+        cleanup_free Subject *about_a = calloc(a->n_events + 1, sizeof(*about_a)),
+                             *about_b = calloc(b->n_events + 1, sizeof(*about_b));
+        Diff d = { .a = { a, of_a, about_a, 0 },
+                   .b = { b, of_b, about_b, 0 },
+                   .bank = bank,
+                   .visit = visit,
+                   .context = context };
         bool unclear = false;
         int r = 0;
 
         d.unclear = &unclear;
-        if (!of_a || !of_b) return -ENOMEM;
+        if (!of_a || !of_b || !about_a || !about_b) return -ENOMEM;
         if (!has_bank(a, bank) || !has_bank(b, bank))
                 return error_set(EVENTLOG_E_NO_BANK, "not both logs have digests of %s",
                                  hash_name((unsigned)bank));

@@ -155,6 +155,8 @@ static int appended(Prediction *p, Bytes old, Bytes more, Bytes *ret)
         size_t size;
         int r;
 
+        if (!signatures_comparable(old, more))
+                return error_set(-E2BIG, "too many entries to compare with today's");
         writer_bytes(&w, old);
         put_missing(old, more, &w);
         writer_bytes(&w, (Bytes){ 0 });

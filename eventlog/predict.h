@@ -91,7 +91,8 @@ _must_check_ int prediction_text(Prediction *p, const char *was, const char *now
 
 /* A signature database of PCR 7: "PK", "KEK", "db", "dbx", "dbt", "dbr". The value is an EFI_SIGNATURE_LIST, an
  * efivarfs file (4 bytes of attributes in front) or an authenticated update (its header is taken off). `append`:
- * firmware adds what is not yet there, as an update of dbx does. Once for each database (-EINVAL). */
+ * firmware adds what is not yet there, as an update of dbx does. Once for each database (-EINVAL);
+ * -E2BIG where there are too many entries to be compared. */
 _must_check_ int prediction_database(Prediction *p, const char *name, Bytes value, bool append);
 
 /* Files that systemd-stub finds beside the UKI or in loader/credentials, all of them as they will be: PCR 12

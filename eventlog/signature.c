@@ -82,6 +82,23 @@ int signature_next(SignatureCursor *c, Signature *ret)
         return 1;
 }
 
+static size_t count_entries(Bytes value)
+{
+        SignatureCursor c = SIGNATURE_CURSOR_INIT(value);
+        size_t n = 0;
+        Signature s;
+
+        while (signature_next(&c, &s) > 0) n++;
+        return n;
+}
+
+bool signatures_comparable(Bytes a, Bytes b)
+{
+        const size_t n = count_entries(a);
+
+        return n == 0 || count_entries(b) <= SIGNATURES_PAIRS_MAX / n;
+}
+
 bool signatures_hold(Bytes value, const Signature *wanted)
 {
         SignatureCursor c = SIGNATURE_CURSOR_INIT(value);

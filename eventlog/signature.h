@@ -39,5 +39,10 @@ void signatures_describe(Bytes value, Text *t);
 /* The common name of a DER certificate's subject, or all of the subject where it has none; "an unreadable
  * certificate". Always printable ASCII. */
 void certificate_describe(Bytes der, Text *t);
+/* Pairs of entries that are compared at most, about half a second of work: real databases have under 2,000 each.
+ */
+enum { SIGNATURES_PAIRS_MAX = 8192 * 8192 };
+/* Whether two databases have no more pairs of entries than that. */
+bool signatures_comparable(Bytes a, Bytes b);
 /* Whether the lists hold this very entry, owner included, in a list of this type. */
 bool signatures_hold(Bytes value, const Signature *wanted);
