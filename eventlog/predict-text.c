@@ -180,6 +180,11 @@ static int put_options(Prediction *p, size_t i, const char *now, char was[static
 
 typedef enum Tail { TAIL_OTHER, TAIL_SAME, TAIL_UNCLEAR } Tail;
 
+static bool is_one_of(const char *characters, uint8_t c)
+{
+        return c != 0 && strchr(characters, c);
+}
+
 static size_t skip_blanks(Bytes text, size_t i)
 {
         while (i < text.size && (text.data[i] == ' ' || text.data[i] == '\t')) i++;
@@ -191,7 +196,7 @@ static bool ends_command(Bytes rest)
 {
         const size_t i = skip_blanks(rest, 0);
 
-        if (i == rest.size || memchr("\n\r\0;", rest.data[i], 4)) return true;
+        if (i == rest.size || rest.data[i] == 0 || is_one_of("\n\r;", rest.data[i])) return true;
         return i > 0 && rest.data[i] == '}';
 }
 
@@ -222,13 +227,13 @@ static Tail tail_of(Bytes rest, Bytes arguments)
         if (same_words(rest, arguments)) return TAIL_UNCLEAR;
         while (n < rest.size && rest.data[n] != '\n') n++;
         for (size_t i = 0; i < n; i++)
-                if (memchr("$\"'\\", rest.data[i], 4)) return TAIL_UNCLEAR;
+                if (is_one_of("$\"'\\", rest.data[i])) return TAIL_UNCLEAR;
         return TAIL_OTHER;
 }
 
 static bool starts_word(Bytes text, const uint8_t *at)
 {
-        return at == text.data || memchr(" \t\n)", at[-1], 4);
+        return at == text.data || is_one_of(" \t\n)", at[-1]);
 }
 
 /* The arguments somewhere else than behind the kernel's path, as a variable's value or behind one. */
