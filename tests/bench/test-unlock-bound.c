@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The order of TPM commands is the one that waits least: with two of them swapped an unlock is above what
- * `./dev bench unlock` holds it to, and clearly above what it takes in its own order. How near to the longest path of
- * what must wait it comes is measured there, on a machine that does nothing else. */
+ * `./dev bench unlock` holds it to, and clearly above what it takes in its own order. How near to the longest path
+ * of what must wait it comes is measured there, on a machine that does nothing else. */
 
 #include "unlock-run.h"
 
