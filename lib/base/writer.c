@@ -33,7 +33,7 @@ static uint8_t *reserve(Writer *w, size_t n)
 {
         uint8_t *p;
 
-        if (w->error < 0) return NULL;
+        if (w->error < 0 || n == 0) return NULL;
         if (w->capacity - w->size < n) w->error = grow(w, n);
         if (w->error < 0) return NULL;
         p = w->data + w->size;

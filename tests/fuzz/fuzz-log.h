@@ -110,7 +110,11 @@ static void look_at_whole(EventLog *log)
         must(eventlog_uncovered(log, all, log->n_banks, check_range, log) == 0);
         if (log->n_banks == 0 || eventlog_content_quirks(log, log->banks[0]) < 0) return;
         must(log->quirks >> EVENTLOG_QUIRK_COUNT == 0);
-        if (log->n_events < 200) must(eventlog_diff(log, log, log->banks[0], count_change, &changes) == 0);
+        if (log->n_events < 200) {
+                const int r = eventlog_diff(log, log, log->banks[0], count_change, &changes);
+
+                must(r == 0 || r == EVENTLOG_E_NO_DIGEST); /* an event may lack one of this bank */
+        }
         if (eventlog_summary(log, log->banks[0], &summary) != 0) return;
         for (size_t i = 0; i < summary->n_rows; i++) must_be_printable(summary->rows[i].text);
 }

@@ -120,7 +120,6 @@ static const char configuration[] = "(hd0,gpt1)/EFI/debian/grub.cfg";
 /* GRUB's commands with the line that it starts the kernel with, and the files that it read. */
 static void begin_grub(Scene *s, const char *const *commands, size_t n, const char *kernel_path)
 {
-
         synth_init(&s->synth, banks, ARRAY_SIZE(banks));
         for (size_t i = 0; i < n; i++)
                 synth_grub(&s->synth, i + 1 < n ? "grub_cmd" : "kernel_cmdline", commands[i]);
