@@ -3,6 +3,7 @@
 #include "base/secret.h"
 
 #include "base/error.h"
+#include "config.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,7 +87,7 @@ void secret_free(Secret *s)
 
 void secret_wipe(void *p, size_t n)
 {
-        if (n > 0) explicit_bzero(p, n);
+        if (HALFKEY_WIPE && n > 0) explicit_bzero(p, n);
 }
 
 int random_bytes(void *p, size_t n)

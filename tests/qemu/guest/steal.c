@@ -6,6 +6,9 @@
  *   unseal: opened | refused: SENTENCE
  *   unlock: released | refused: REASON | failed: SENTENCE
  *
+ * With EVENT-LOG, TCTI and COMMAND-LINE it is that TPM, just reset, the genuine log is first replayed into it, and
+ * the genuine command line is what the verifier is told.
+ *
  * Exit code 0 where both were refused, 1 where a half came out, 2 where it could not be tried. */
 
 #include "base/error.h"
@@ -17,7 +20,9 @@
 #include "tpm/pcr.h"
 #include "unlock/volume.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Thief {
@@ -28,7 +33,33 @@ typedef struct Thief {
         TpmObject ak;
 } Thief;
 
-static int prepare(Thief *t, const char *header, const char *config)
+static int replay(Thief *t)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < t->boot->log->n_events && r == 0; i++) {
+                const Event *e = &t->boot->log->events[i];
+                Digest d = { .alg = t->boot->bank };
+                Bytes digest;
+
+                if (!eventlog_event_extends(e)) continue;
+                r = eventlog_event_digest(t->boot->log, e, t->boot->bank, &digest);
+                if (r != 0) return r;
+                d.size = digest.size;
+                memcpy(d.bytes, digest.data, digest.size);
+                r = tpm_pcr_extend(t->tpm, e->pcr, &d, 1);
+        }
+        return r;
+}
+
+static int claim(Thief *t, const char *command_line)
+{
+        free(t->boot->command_line);
+        t->boot->command_line = strdup(command_line);
+        return t->boot->command_line ? 0 : -ENOMEM;
+}
+
+static int prepare(Thief *t, const char *header, const char *config, const char *log, const char *tcti)
 {
         cleanup_volume Volume *volume = NULL;
         cleanup_free uint8_t *text = NULL;
@@ -39,8 +70,9 @@ static int prepare(Thief *t, const char *header, const char *config)
         if (r == 0) r = volume_token(volume, &t->token);
         if (r == 0) r = file_read(config, CONFIG_FILE_MAX, &text, &size);
         if (r == 0) r = config_parse(BYTES(text, size), &t->config);
-        if (r == 0) r = node_boot_read(NULL, &t->boot);
-        if (r == 0) r = tpm_open(NULL, &t->tpm);
+        if (r == 0) r = node_boot_read(log, &t->boot);
+        if (r == 0) r = tpm_open(tcti, &t->tpm);
+        if (r == 0 && tcti) r = replay(t);
         if (r == 0)
                 r = tpm_object_init(TPM_HANDLE_AK, BYTES(t->config->ak_public, t->config->ak_public_size), &t->ak);
         return r;
@@ -123,17 +155,20 @@ static int unlock(Thief *t)
 int main(int argc, char **argv)
 {
         Thief t = { 0 };
+        bool opened;
         int r;
 
-        if (argc != 3) {
-                fprintf(stderr, "usage: steal HEADER NODE-CONFIG\n");
+        if (argc != 3 && argc != 6) {
+                fprintf(stderr, "usage: steal HEADER NODE-CONFIG [EVENT-LOG TCTI COMMAND-LINE]\n");
                 return 2;
         }
-        r = prepare(&t, argv[1], argv[2]);
+        r = prepare(&t, argv[1], argv[2], argc == 6 ? argv[3] : NULL, argc == 6 ? argv[4] : NULL);
+        if (r == 0 && argc == 6) r = claim(&t, argv[5]);
         if (r != 0) {
                 printf("cannot try: %s\n", error_detail(r));
                 return 2;
         }
-        if (unseal(&t)) return 1;
-        return unlock(&t);
+        opened = unseal(&t);
+        r = unlock(&t);
+        return opened ? 1 : r;
 }

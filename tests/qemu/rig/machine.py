@@ -33,6 +33,7 @@ class Machine:
         self.network = network
         self.secure_boot = secure_boot
         self.extra = list(extra)
+        self.randomness = True # False: neither virtio-rng nor the CPU's instructions
         self.process = None
         self.console = None
         self._guest = self._monitor = None
@@ -138,13 +139,12 @@ class Machine:
             lock = ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
         command = [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
-            "-machine", machine, *lock, "-cpu", "max", "-smp", str(self.cpus),
+            "-machine", machine, *lock, "-cpu", "max" if self.randomness else "max,-rdrand,-rdseed", "-smp", str(self.cpus),
             "-m", str(self.memory_mib),
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}/{code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",
             "-drive", f"if=none,id=disk,format=raw,discard=unmap,cache=unsafe,file={self.disk.path}",
             "-device", "virtio-blk-pci,drive=disk,bootindex=0",
-            "-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng",
             "-chardev", f"socket,id=tpm,path={self.tpm.socket}",
             "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0",
             "-chardev", f"socket,id=console,path={folder}/console.sock,server=on,wait=off,"
@@ -155,6 +155,8 @@ class Machine:
             "-device", "virtserialport,chardev=guest,name=halfkey.test",
             "-qmp", f"unix:{folder}/qmp.sock,server=on,wait=off",
         ]
+        if self.randomness:
+            command += ["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"]
         if self.network:
             command += ["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="]
         return command + self.extra
