@@ -25,8 +25,9 @@ WAYS = {
     "break-pre-pivot": ("rd.break=pre-pivot", True),
     "break-cleanup": ("rd.break=cleanup", True),
     "debug-shell": ("rd.systemd.debug_shell", True),
+    "hibernation": ("resume=/dev/vdb", True),
     "init": ("init=/bin/sh", True),
-    "emergency": ("rd.emergency=halt emergency", False),
+    "emergency": ("rd.systemd.unit=emergency.target", False),
     "rdinit": ("rdinit=/bin/sh", False),
 }
 # Looks for the TPM, the disk and the network where nobody has set them up, then tries both halves.
@@ -46,6 +47,8 @@ sleep 2
 $steal /dev/vda2 ${0%/*}/node.json
 echo end-of-try
 """
+AFTER_THE_CAP = {"debug-shell": ("debug-shell.service", "the debug shell"),
+                 "hibernation": ("systemd-hibernate-resume@dev-vdb.service", "resuming")}
 SHELL = r"Press Enter for maintenance|(?:[a-z-]+:[^\n]*|sh-\d[.\d]*|root@[^\n]*|\n)[#$] $"
 
 
@@ -55,6 +58,8 @@ def shells(scene):
     for way in sys.argv[1:] or WAYS:
         tried, needs_root = WAYS[way]
         leave_by(scene, victim, way, tried, key if needs_root else None)
+    if "break-pre-mount" in (sys.argv[1:] or WAYS):
+        peer(scene)
 
 
 def leave_by(scene, victim, way, tried, key):
@@ -65,24 +70,41 @@ def leave_by(scene, victim, way, tried, key):
     victim.disk.put_all(disk.unified_kernel(story.halfkey_image(), f"{OPEN_CMDLINE} {tried}", cpio.archive(files)))
     victim.disk.put("EFI/victim/node.json", config)
     victim.disk.put("EFI/victim/try", ("steal=/usr/lib/halfkey-test/steal\n" + TRY).encode())
+    victim.extra = suspended_disk(scene) if way == "hibernation" else []
     with victim:
         if key:
             victim.wait_for(story.PROMPT, 120)
             victim.console.type(key + "\n")
             victim.wait_for(story.OPEN, 60)
-        if way == "debug-shell":
-            debug_shell(scene, victim)
+        if way in AFTER_THE_CAP:
+            comes_after_the_cap(scene, victim, *AFTER_THE_CAP[way])
             answer = victim.guest.try_run("mount -o ro /dev/vda1 /mnt && sh /mnt/EFI/victim/try", 120)
         else:
             answer = in_shell(scene, victim, way)
     judge(scene, way, tried, answer)
 
 
+def peer(scene):
+    node = lab.enrolled_peer(scene)
+    node.disk.put_all(disk.unified_kernel(lab.peer_image(), f"{OPEN_CMDLINE} rd.break=pre-mount"))
+    with node:
+        to_shell(node)
+        node.console.type(f"mount -o ro /dev/mapper/root /sysroot && ls /sysroot{lab.VICTIMS_ROOT} && echo read-$((1 + 1))\n")
+        node.wait_for("read-2", 60)
+        scene.check(True, "the peer's shell reads the root that the TPM opened")
+        lab.control("shells", f"{lab.PEER}, rd.break=pre-mount", "falls: the shell reads the opened root")
+
+
+def to_shell(machine):
+    """Wait for the console to stop in a shell."""
+    if machine.wait_for(SHELL, 120).group(0).startswith("Press"):
+        machine.console.type("\n")
+        machine.wait_for(SHELL, 30)
+
+
 def in_shell(scene, victim, way):
     """Type on the console of a machine that has stopped in a shell; what the try has printed."""
-    if victim.wait_for(SHELL, 120).group(0).startswith("Press"):
-        victim.console.type("\n")
-        victim.wait_for(SHELL, 30)
+    to_shell(victim)
     script = "/loot/try"
     if way == "init":
         victim.console.type("mount -t vfat -o ro /dev/vda1 /mnt\n")
@@ -93,15 +115,26 @@ def in_shell(scene, victim, way):
     return victim.console.text()[before:]
 
 
-def debug_shell(scene, victim):
-    """It comes up on a terminal that this machine does not have: its time is what counts."""
+def comes_after_the_cap(scene, victim, unit, text):
+    """What has no console of its own, or starts nothing here: its time is what counts."""
     victim.wait_booted()
     times = {}
-    for unit in ("halfkey-cap.service", "debug-shell.service"):
-        line = victim.guest.run(f"journalctl -b -q -o short-monotonic _PID=1 UNIT={unit} | grep -E 'Finished|Started'")
-        times[unit] = float(re.search(r"\[ *([\d.]+)\]", line).group(1))
-    scene.check(times["halfkey-cap.service"] < times["debug-shell.service"],
-                f"the debug shell ({times['debug-shell.service']} s) starts after the cap ({times['halfkey-cap.service']} s)")
+    for name in ("halfkey-cap.service", unit):
+        line = victim.guest.run(f"journalctl -b -q -o short-monotonic _PID=1 UNIT={name} | grep -E 'Finished|Start(ed|ing)' | tail -1")
+        times[name] = float(re.search(r"\[ *([\d.]+)\]", line).group(1))
+    scene.check(times["halfkey-cap.service"] < times[unit],
+                f"{text} ({times[unit]} s) comes after the cap ({times['halfkey-cap.service']} s)")
+
+
+def suspended_disk(scene):
+    """A disk with the mark of a hibernated system: what the kernel would load and jump into."""
+    path = scene.folder / "suspended"
+    path.write_bytes(bytes(16 * disk.MIB))
+    host.run("mkswap", path)
+    with open(path, "r+b") as swap:
+        swap.seek(4096 - 10)
+        swap.write(b"S1SUSPEND\0")
+    return ["-drive", f"if=none,id=suspended,format=raw,file={path}", "-device", "virtio-blk-pci,drive=suspended"]
 
 
 def judge(scene, way, tried, answer):
