@@ -1,10 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a machine is told from outside its measured boot chain: credentials in an EFI variable, clocks that are wrong, no
+"""What a machine is told from outside its measured boot chain: credentials in SMBIOS strings, clocks that are wrong, no
 source of randomness. None of it changes what runs before the cap, and none stops the boot.
 
-systemd reads more of a kernel command line from the EFI variable SystemdOptions where Secure Boot is off, and hands
-credentials named there to whoever asks for them; nothing measures it.
+systemd hands credentials from SMBIOS OEM strings to whoever asks for them; firmware measures no OEM strings.
 """
 
 import base64
@@ -15,9 +14,8 @@ from rig import scenario, story
 MARK = "/run/attacker-was-here"
 # systemd-tmpfiles takes lines from this credential: any file, any content, as root. The host's own does too, but only
 # in the initrd is there anything to copy.
-TMPFILES = base64.b64encode(f"C {MARK} - - - - /etc/initrd-release\n".encode()).decode()
-VARIABLE = "/sys/firmware/efi/efivars/SystemdOptions-8cf2644b-4b0b-428f-9387-6d876050dc67"
-OPTIONS = f"systemd.set_credential_binary=tmpfiles.extra:{TMPFILES}"
+TMPFILES = base64.b64encode(f"C {MARK} - - - - /usr/lib/initrd-release\n".encode()).decode()
+CREDENTIALS = ["-smbios", f"type=11,value=io.systemd.credential.binary:tmpfiles.extra={TMPFILES}"]
 
 
 def inputs(scene):
@@ -26,23 +24,16 @@ def inputs(scene):
     victim.randomness = False
     opened = story.boot_attested(scene, victim)
     lab.attacked("clock", "a clock at 1970; neither virtio-rng nor RDRAND", f"opens by attestation in {opened.group(6)} s")
-    set_options(victim)
     victim.shut_down()
 
-    victim.extra = ["-rtc", "base=2099-01-01T00:00:00"]
+    victim.extra = ["-rtc", "base=2099-01-01T00:00:00", *CREDENTIALS]
     opened = story.boot_attested(scene, victim)
     lab.attacked("clock", "a clock at 2099", f"opens by attestation in {opened.group(6)} s")
-    scene.check(victim.guest.run(f"tr -d '\\0' < {VARIABLE} | grep -ao tmpfiles.extra"), "the firmware has the attacker's variable")
-    scene.equal(written(victim), "", "a credential from it wrote no file in the initrd")
-    lab.attacked("credentials", "tmpfiles.extra by the EFI variable SystemdOptions", "no unit of the initrd takes it")
+    scene.check("initrd-release" in victim.guest.run("cat /run/credentials/@system/tmpfiles.extra"), "systemd has the attacker's credential")
+    scene.equal(written(victim), "", "it wrote no file in the initrd")
+    lab.attacked("credentials", "tmpfiles.extra in SMBIOS OEM strings", "no unit of the initrd takes it")
     victim.kill()
     peer(scene)
-
-
-def set_options(node):
-    data = b"\x07\0\0\0" + OPTIONS.encode("utf-16-le") + b"\0\0"
-    node.guest.run("mountpoint -q /sys/firmware/efi/efivars || mount -t efivarfs efivarfs /sys/firmware/efi/efivars; "
-                   f"base64 -d <<< {base64.b64encode(data).decode()} > /run/variable && dd if=/run/variable of={VARIABLE} bs=64k")
 
 
 def written(node):
@@ -51,10 +42,7 @@ def written(node):
 
 def peer(scene):
     node = lab.enrolled_peer(scene)
-    with node:
-        node.wait_booted()
-        set_options(node)
-        node.shut_down()
+    node.extra = CREDENTIALS
     with node:
         node.wait_booted()
         scene.check(written(node), "the peer's initrd does as it is told")
