@@ -141,12 +141,13 @@ static void closed(RpcSession *s, const char *reason)
 {
         RpcConnection *c = s->owner;
         RpcServer *server = c->server;
+        const bool local = c->local;
 
         (void)reason;
         server->stats.limits_hit += s->limit_hit;
         server->stats.handshakes_failed += !c->ready;
         rpc_connection_free(c);
-        rpc_server_connection_gone(server);
+        rpc_server_connection_gone(server, local);
 }
 
 static const RpcSessionOps ops = {
@@ -157,8 +158,6 @@ static const RpcSessionOps ops = {
         .closed = closed,
 };
 
-/* What one client has: an IPv4 address, or the /64 that an IPv6 host can choose from freely. Unix sockets all
- * have the same. */
 static void network_of(const RpcSockaddr *from, uint8_t ret[static 16])
 {
         static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -174,15 +173,53 @@ static void network_of(const RpcSockaddr *from, uint8_t ret[static 16])
         }
 }
 
+static RpcNetwork *find_network(const RpcServer *server, const RpcSockaddr *from)
+{
+        uint8_t address[16];
+
+        network_of(from, address);
+        for (RpcNetwork *n = server->networks; n; n = n->next)
+                if (bytes_equal(BYTES_ARRAY(n->address), BYTES_ARRAY(address))) return n;
+        return NULL;
+}
+
 unsigned rpc_connection_count_alike(const RpcServer *server, const RpcSockaddr *from)
 {
-        uint8_t network[16];
-        unsigned n = 0;
+        const RpcNetwork *n = find_network(server, from);
 
-        network_of(from, network);
-        for (const RpcConnection *c = server->connections; c; c = c->next)
-                n += bytes_equal(BYTES_ARRAY(c->network), BYTES_ARRAY(network));
-        return n;
+        return n ? n->connections : 0;
+}
+
+/* -ENOMEM. */
+static int join_network(RpcConnection *c, const RpcSockaddr *from)
+{
+        RpcServer *server = c->server;
+        RpcNetwork *n = find_network(server, from);
+
+        if (!n) {
+                n = calloc(1, sizeof(*n));
+                if (!n) return -ENOMEM;
+                network_of(from, n->address);
+                n->memory = (RpcMemory){ .max = server->limits.memory_per_address_max, .above = &server->memory };
+                n->next = server->networks;
+                server->networks = n;
+        }
+        n->connections++;
+        c->network = n;
+        c->memory = (RpcMemory){ .max = server->limits.memory_per_connection_max,
+                                 .own = c->local ? 0 : server->own_memory,
+                                 .above = c->local ? &server->local_memory : &n->memory };
+        return 0;
+}
+
+static void leave_network(RpcConnection *c)
+{
+        RpcNetwork **at = &c->server->networks, *n = c->network;
+
+        if (--n->connections > 0) return;
+        while (*at != n) at = &(*at)->next;
+        *at = n->next;
+        free(n);
 }
 
 static void set_peer(RpcConnection *c, int fd, const RpcSockaddr *from)
@@ -191,7 +228,6 @@ static void set_peer(RpcConnection *c, int fd, const RpcSockaddr *from)
         socklen_t n = sizeof(credentials);
 
         rpc_sockaddr_format(from, c->address);
-        network_of(from, c->network);
         c->peer = (RpcPeer){ .address = c->address, .uid = (uid_t)-1 };
         if (from->sa.sa_family != AF_UNIX) return;
         /* Where the kernel does not tell, uid stays at the one that nobody has. */
@@ -207,9 +243,11 @@ static void add(RpcServer *server, RpcConnection *c)
         if (c->next) c->next->previous = c;
         server->connections = c;
         server->stats.connections++;
+        server->local_connections += c->local;
 }
 
-int rpc_connection_new(RpcServer *server, int fd, const RpcSockaddr *from, RpcTls *tls, const RpcService *service)
+int rpc_connection_new(RpcServer *server, int fd, const RpcSockaddr *from, const RpcListener *listener,
+                       const RpcService *service)
 {
         const RpcServerLimits *l = &server->limits;
         const RpcSessionLimits limits = {
@@ -233,10 +271,18 @@ int rpc_connection_new(RpcServer *server, int fd, const RpcSockaddr *from, RpcTl
         }
         c->server = server;
         c->service = service;
+        c->local = listener && listener->local;
+        r = join_network(c, from);
+        if (r < 0) {
+                fd_close(fd);
+                free(c);
+                return r;
+        }
         set_peer(c, fd, from);
-        r = rpc_transport_init(&transport, fd, tls);
+        r = rpc_transport_init(&transport, fd, listener ? listener->tls : NULL);
         if (r == 0) r = rpc_session_new(&session, &transport, &c->session);
         if (r < 0) {
+                leave_network(c);
                 free(c);
                 return r;
         }
@@ -251,6 +297,9 @@ void rpc_connection_free(RpcConnection *c)
         else c->server->connections = c->next;
         if (c->next) c->next->previous = c->previous;
         c->server->stats.connections--;
+        c->server->local_connections -= c->local;
+        if (c->release) c->release(c->data);
+        leave_network(c);
         rpc_session_free(c->session);
         OPENSSL_free(c->certificate);
         free(c);

@@ -41,7 +41,7 @@ static void take(RpcListener *l, int fd, const RpcSockaddr *from)
                 }
                 (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* slower without, not wrong */
         }
-        IGNORE_RESULT(rpc_connection_new(server, fd, from, l->tls, l->service)); /* the client sees it closed */
+        IGNORE_RESULT(rpc_connection_new(server, fd, from, l, l->service)); /* the client sees it closed */
 }
 
 static int on_accept(sd_event_source *source, int listening, uint32_t events, void *userdata)
@@ -53,13 +53,13 @@ static int on_accept(sd_event_source *source, int listening, uint32_t events, vo
                 RpcSockaddr from = { .size = sizeof(from.un) };
                 int fd;
 
-                if (l->server->stats.connections >= l->server->limits.connections_max) {
-                        rpc_server_pause(l->server, false);
+                if (rpc_server_is_full(l->server, l->local)) {
+                        rpc_server_pause(l->server, l->local, false);
                         return 0;
                 }
                 fd = accept4(listening, &from.sa, &from.size, SOCK_CLOEXEC | SOCK_NONBLOCK);
                 if (fd < 0) {
-                        if (is_shortage(errno)) rpc_server_pause(l->server, true);
+                        if (is_shortage(errno)) rpc_server_pause(l->server, l->local, true);
                         if (errno == ECONNABORTED || errno == EINTR) continue;
                         return 0;
                 }
@@ -106,7 +106,11 @@ int rpc_server_listen_fd(RpcServer *server, int fd, RpcTls *tls, const RpcServic
         if (tls && !rpc_tls_is_server(tls)) return error_set(-EINVAL, "a client's TLS settings on a listener");
         l = calloc(1, sizeof(*l));
         if (!l) return -ENOMEM;
-        *l = (RpcListener){ .server = server, .fd = TAKE_FD(owned), .tls = rpc_tls_ref(tls), .service = service };
+        *l = (RpcListener){ .server = server,
+                            .fd = TAKE_FD(owned),
+                            .tls = rpc_tls_ref(tls),
+                            .service = service,
+                            .local = local.sa.sa_family == AF_UNIX };
         r = sd_event_add_io(server->event, &l->io, l->fd, EPOLLIN, on_accept, l);
         if (r < 0) {
                 rpc_listener_free(l);

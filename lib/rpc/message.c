@@ -13,6 +13,31 @@
 /* First room for a message that comes in pieces: a DATA frame's worth of a small one. */
 enum { PARTIAL_MIN = 1024 };
 
+/* What counts above of `used` bytes here. */
+static size_t shared(const RpcMemory *m, size_t used)
+{
+        return used > m->own ? used - m->own : 0;
+}
+
+int rpc_memory_take(RpcMemory *m, size_t n)
+{
+        if (n > m->max - MIN(m->used, m->max)) return -ENOBUFS;
+        if (m->above) {
+                const size_t more = shared(m, m->used + n) - shared(m, m->used);
+                const int r = more > 0 ? rpc_memory_take(m->above, more) : 0;
+
+                if (r < 0) return r;
+        }
+        m->used += n;
+        return 0;
+}
+
+void rpc_memory_give(RpcMemory *m, size_t n)
+{
+        if (m->above) rpc_memory_give(m->above, shared(m, m->used) - shared(m, m->used - n));
+        m->used -= n;
+}
+
 void rpc_assembler_init(RpcAssembler *a, size_t max, RpcMemory *memory)
 {
         *a = (RpcAssembler){ .max = max, .memory = memory };
@@ -20,7 +45,7 @@ void rpc_assembler_init(RpcAssembler *a, size_t max, RpcMemory *memory)
 
 static void drop_partial(RpcAssembler *a)
 {
-        a->memory->used -= a->partial.capacity;
+        rpc_memory_give(a->memory, a->partial.capacity);
         rpc_buffer_deinit(&a->partial);
 }
 
@@ -62,10 +87,10 @@ static int make_room(RpcAssembler *a, size_t n)
         if (need <= had) return 0;
         while (capacity < need) capacity *= 2;
         capacity = MIN(capacity, a->length);
-        if (capacity - had > a->memory->max - MIN(a->memory->used, a->memory->max)) return RPC_ASSEMBLE_E_MEMORY;
-        if (rpc_buffer_reserve(&a->partial, capacity) < 0) return RPC_ASSEMBLE_E_MEMORY;
-        a->memory->used += capacity - had;
-        return 0;
+        if (rpc_memory_take(a->memory, capacity - had) < 0) return RPC_ASSEMBLE_E_MEMORY;
+        if (rpc_buffer_reserve(&a->partial, capacity) == 0) return 0;
+        rpc_memory_give(a->memory, capacity - had);
+        return RPC_ASSEMBLE_E_MEMORY;
 }
 
 /* Takes what it can of the body; a complete message is in *ret_message, with ret_done. */

@@ -8,16 +8,24 @@
 
 enum { RPC_PREFIX_SIZE = 5 };
 
-/* What is being assembled on all connections of a server; the same for a client. */
+/* What is being assembled: on one connection, and above that what all connections of an address, and all of a
+ * server share. The first `own` bytes of a connection are its alone, whatever others hold: they count in nothing
+ * above. */
 typedef struct RpcMemory {
         size_t used;
         size_t max;
+        size_t own;
+        struct RpcMemory *above; /* NULL: none */
 } RpcMemory;
+
+/* -ENOBUFS, and nothing is taken, where n more bytes do not fit here or above. */
+_must_check_ int rpc_memory_take(RpcMemory *m, size_t n);
+void rpc_memory_give(RpcMemory *m, size_t n);
 
 typedef enum RpcAssembleResult {
         RPC_ASSEMBLE_E_TOO_BIG = 1,    /* longer than the cap */
         RPC_ASSEMBLE_E_COMPRESSED = 2, /* compressed flag set, or no flag at all */
-        RPC_ASSEMBLE_E_MEMORY = 3,     /* RpcMemory is used up, or the machine's */
+        RPC_ASSEMBLE_E_MEMORY = 3,     /* an RpcMemory is used up, or the machine's */
         RPC_ASSEMBLE_E_STOP = 4,       /* the callback wants no more */
 } RpcAssembleResult;
 

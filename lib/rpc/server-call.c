@@ -87,7 +87,7 @@ int rpc_server_call_new(RpcConnection *c, int32_t id, RpcServerCall **ret)
 
 static void drop_request(RpcServerCall *call)
 {
-        call->connection->server->memory.used -= call->request.capacity;
+        rpc_memory_give(&call->connection->memory, call->request.capacity);
         rpc_buffer_deinit(&call->request);
 }
 
@@ -103,6 +103,7 @@ void rpc_server_call_free(RpcServerCall *call)
         rpc_session_call_removed(c->session);
         sd_event_source_disable_unref(call->timer);
         drop_request(call);
+        rpc_memory_give(&c->memory, call->held);
         rpc_assembler_deinit(&call->in);
         rpc_queue_deinit(&call->out);
         free(call->status);
@@ -281,7 +282,7 @@ void rpc_server_call_begin(RpcServerCall *call)
         call->method = h->method;
         server->stats.calls++;
         rpc_assembler_init(&call->in, h->method->message_max ? h->method->message_max : MESSAGE_MAX_DEFAULT,
-                           &server->memory);
+                           &call->connection->memory);
         ms = h->method->call_ms ? h->method->call_ms : server->limits.call_ms;
         if (h->seen_timeout) ms = MIN(ms, h->timeout_ms);
         if (set_timer(call, ms) < 0) {
@@ -295,19 +296,22 @@ void rpc_server_call_begin(RpcServerCall *call)
 /* A unary request waits for the half-close, so it is copied, and counted. */
 static int keep_request(RpcServerCall *call, Bytes message)
 {
-        RpcMemory *memory = &call->connection->server->memory;
+        RpcMemory *memory = &call->connection->memory;
 
         if (call->has_request) {
                 rpc_server_call_finish(call, RPC_INVALID_ARGUMENT, "more than one request message");
                 return -EBADMSG;
         }
-        if (message.size > memory->max - MIN(memory->used, memory->max) ||
-            rpc_buffer_append(&call->request, message) < 0) {
+        if (rpc_memory_take(memory, message.size) < 0) {
                 call->connection->server->stats.limits_hit++;
                 rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED, "no memory for requests is left");
                 return -ENOMEM;
         }
-        memory->used += call->request.capacity;
+        if (rpc_buffer_append(&call->request, message) < 0) {
+                rpc_memory_give(memory, message.size);
+                rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED, "no memory for requests is left");
+                return -ENOMEM;
+        }
         call->has_request = true;
         return 0;
 }
@@ -369,6 +373,26 @@ void rpc_server_call_set_data(RpcServerCall *call, void *data)
 void *rpc_server_call_data(const RpcServerCall *call)
 {
         return call->data;
+}
+
+int rpc_server_call_hold(RpcServerCall *call, size_t n)
+{
+        const int r = rpc_memory_take(&call->connection->memory, n);
+
+        if (r == 0) call->held += n;
+        else call->connection->server->stats.limits_hit++;
+        return r;
+}
+
+void rpc_server_call_set_connection_data(RpcServerCall *call, void *data, void (*release)(void *data))
+{
+        call->connection->data = data;
+        call->connection->release = release;
+}
+
+void *rpc_server_call_connection_data(const RpcServerCall *call)
+{
+        return call->connection->data;
 }
 
 int rpc_server_call_exporter(const RpcServerCall *call, uint8_t ret[static RPC_EXPORTER_SIZE])

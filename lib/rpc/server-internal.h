@@ -20,16 +20,30 @@ struct RpcListener {
         char *path; /* a socket file to remove; or NULL */
         RpcTls *tls;
         const RpcService *service;
+        bool local; /* AF_UNIX */
 };
+
+/* Where connections come from: an IPv4 address (mapped), or the /64 that an IPv6 host can choose from freely. Unix
+ * sockets have all the same. */
+typedef struct RpcNetwork {
+        struct RpcNetwork *next;
+        uint8_t address[16];
+        unsigned connections;
+        RpcMemory memory;
+} RpcNetwork;
 
 struct RpcServer {
         sd_event *event;
         RpcServerLimits limits; /* no zeros: defaults are filled in */
         RpcServerStats stats;
-        RpcMemory memory;
+        RpcMemory memory;       /* what connections over TCP share */
+        RpcMemory local_memory; /* the same for connections of unix listeners */
+        size_t own_memory;      /* of each connection */
         RpcListener *listeners;
         RpcConnection *connections;
-        bool paused; /* listeners wait for a connection to end */
+        RpcNetwork *networks;
+        unsigned local_connections;
+        bool paused, local_paused; /* TCP or unix listeners wait for a connection to end */
         bool not_serving;
         sd_event_source *resume; /* after the machine ran out of descriptors */
         sd_event_source *drain;
@@ -44,8 +58,12 @@ struct RpcConnection {
         RpcSession *session;
         RpcConnection *previous, *next;
         RpcServerCall *calls;
-        bool ready;          /* TLS is complete */
-        uint8_t network[16]; /* the address that is counted: IPv4 mapped, or an IPv6 /64 */
+        bool ready; /* TLS is complete */
+        bool local; /* from a unix listener */
+        RpcNetwork *network;
+        RpcMemory memory;
+        void *data; /* the service's */
+        void (*release)(void *data);
         char address[RPC_ADDRESS_TEXT_SIZE];
         RpcPeer peer;
         uint8_t *certificate; /* behind peer.certificate */
@@ -72,6 +90,7 @@ struct RpcServerCall {
         RpcAssembler in;
         RpcQueue out;
         RpcBuffer request; /* unary: kept until the client half-closes */
+        size_t held;       /* bytes that the service keeps */
         bool has_request;
         bool opened, half_closed;
         bool responded; /* response headers are submitted */
@@ -81,15 +100,15 @@ struct RpcServerCall {
         sd_event_source *timer;
 };
 
-/* connection.c; takes fd, also on failure. */
-_must_check_ int rpc_connection_new(RpcServer *server, int fd, const RpcSockaddr *from, RpcTls *tls,
-                                    const RpcService *service);
+/* connection.c; takes fd, also on failure. listener NULL: an adopted socket, counted like one over TCP. */
+_must_check_ int rpc_connection_new(RpcServer *server, int fd, const RpcSockaddr *from,
+                                    const RpcListener *listener, const RpcService *service);
 void rpc_connection_free(RpcConnection *c);
 /* Counts connections of the same network. */
 unsigned rpc_connection_count_alike(const RpcServer *server, const RpcSockaddr *from);
 
 /* server.c */
-void rpc_server_connection_gone(RpcServer *server);
+void rpc_server_connection_gone(RpcServer *server, bool local);
 
 /* server-call.c */
 _must_check_ int rpc_server_call_new(RpcConnection *c, int32_t id, RpcServerCall **ret);

@@ -2,6 +2,9 @@
 
 /* The server as a whole: limits, admission, the end.
  *
+ * Unix listeners have connections, memory and descriptors of their own: whoever administers the verifier gets in
+ * while the network is full.
+ *
  * Admission: above connections_max nothing is accepted; clients wait in the kernel's queue, where they cost
  * little, and are served in order. Refusing them would make every node of a booting cluster come back at once. */
 
@@ -12,10 +15,15 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
         RESUME_MS = 100,
         TIMER_ACCURACY_US = 5000,
+        /* Descriptors that connections over TCP leave for all else: unix connections, listeners, timers, files. */
+        DESCRIPTORS_LEFT = 128,
+        LOCAL_MEMORY_MAX = 8 << 20,
+        ADDRESS_SHARES = 8, /* one address has this part of what all share */
 };
 
 static void fill_in(RpcServerLimits *l)
@@ -23,6 +31,7 @@ static void fill_in(RpcServerLimits *l)
         static const RpcServerLimits defaults = {
                 .connections_max = 2000,
                 .connections_per_address_max = 256,
+                .local_connections_max = 32,
                 .streams_max = 16,
                 .handshake_ms = 5000,
                 .preface_ms = 5000,
@@ -33,13 +42,15 @@ static void fill_in(RpcServerLimits *l)
                 .frame_budget = 1024,
                 .header_max = 8192,
                 .send_queue_max = (size_t)8 << 20,
-                .memory_max = (size_t)192 << 20,
+                .memory_max = (size_t)256 << 20,
+                .memory_per_connection_max = (size_t)4 << 20,
         };
 
 #define FILL_IN(field) \
         if (l->field == 0) l->field = defaults.field
         FILL_IN(connections_max);
         FILL_IN(connections_per_address_max);
+        FILL_IN(local_connections_max);
         FILL_IN(streams_max);
         FILL_IN(handshake_ms);
         FILL_IN(preface_ms);
@@ -51,7 +62,29 @@ static void fill_in(RpcServerLimits *l)
         FILL_IN(header_max);
         FILL_IN(send_queue_max);
         FILL_IN(memory_max);
+        FILL_IN(memory_per_connection_max);
 #undef FILL_IN
+}
+
+/* accept4() of a unix listener must not fail for the descriptors that nodes hold. */
+static void leave_descriptors(RpcServerLimits *l)
+{
+        struct rlimit files;
+
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY) return;
+        if (files.rlim_cur < 2 * DESCRIPTORS_LEFT) files.rlim_cur = 2 * DESCRIPTORS_LEFT;
+        if (l->connections_max > files.rlim_cur - DESCRIPTORS_LEFT)
+                l->connections_max = (unsigned)(files.rlim_cur - DESCRIPTORS_LEFT);
+}
+
+static void divide_memory(RpcServer *server)
+{
+        RpcServerLimits *l = &server->limits;
+
+        server->own_memory = l->memory_max / 2 / l->connections_max;
+        server->memory.max = l->memory_max - server->own_memory * l->connections_max;
+        server->local_memory.max = LOCAL_MEMORY_MAX;
+        if (l->memory_per_address_max == 0) l->memory_per_address_max = server->memory.max / ADDRESS_SHARES;
 }
 
 static int on_resume(sd_event_source *source, uint64_t usec, void *userdata);
@@ -74,7 +107,8 @@ int rpc_server_new(sd_event *event, const RpcServerLimits *limits, RpcServer **r
         server->event = sd_event_ref(event);
         if (limits) server->limits = *limits;
         fill_in(&server->limits);
-        server->memory.max = server->limits.memory_max;
+        leave_descriptors(&server->limits);
+        divide_memory(server);
         r = add_timer(server, on_resume, &server->resume);
         if (r < 0) return r;
         r = add_timer(server, on_drain, &server->drain);
@@ -113,12 +147,15 @@ int rpc_server_adopt_fd(RpcServer *server, int fd, const RpcService *service)
 
 /* ---- admission ------------------------------------------------------------------------------------ */
 
-static void set_accepting(RpcServer *server, bool on)
+static void set_accepting(RpcServer *server, bool local, bool on)
 {
-        server->paused = !on;
+        if (local) server->local_paused = !on;
+        else server->paused = !on;
         for (RpcListener *l = server->listeners; l; l = l->next)
-                IGNORE_RESULT(
-                        sd_event_source_set_enabled(l->io, on ? SD_EVENT_ON : SD_EVENT_OFF)); /* cannot fail */
+                if (l->local == local)
+                        IGNORE_RESULT(
+                                sd_event_source_set_enabled(l->io, on ? SD_EVENT_ON : SD_EVENT_OFF)); /* cannot
+                                                                                                       * fail */
 }
 
 static void set_timer(RpcServer *server, sd_event_source *timer, unsigned ms)
@@ -130,23 +167,30 @@ static void set_timer(RpcServer *server, sd_event_source *timer, unsigned ms)
         IGNORE_RESULT(sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT));
 }
 
-void rpc_server_pause(RpcServer *server, bool shortage)
+bool rpc_server_is_full(const RpcServer *server, bool local)
 {
-        set_accepting(server, false);
+        if (local) return server->local_connections >= server->limits.local_connections_max;
+        return server->stats.connections - server->local_connections >= server->limits.connections_max;
+}
+
+void rpc_server_pause(RpcServer *server, bool local, bool shortage)
+{
+        set_accepting(server, local, false);
         if (shortage) set_timer(server, server->resume, RESUME_MS);
 }
 
 static int on_resume(sd_event_source *source, uint64_t usec, void *userdata)
 {
         (void)source, (void)usec;
-        set_accepting(userdata, true);
+        set_accepting(userdata, false, true);
+        set_accepting(userdata, true, true);
         return 0;
 }
 
-void rpc_server_connection_gone(RpcServer *server)
+void rpc_server_connection_gone(RpcServer *server, bool local)
 {
-        if (server->paused && server->stats.connections < server->limits.connections_max)
-                set_accepting(server, true);
+        if ((local ? server->local_paused : server->paused) && !rpc_server_is_full(server, local))
+                set_accepting(server, local, true);
         if (server->drained && !server->connections) set_timer(server, server->drain, 0);
 }
 
@@ -200,5 +244,5 @@ void rpc_server_set_serving(RpcServer *server, bool serving)
 void rpc_server_stats(const RpcServer *server, RpcServerStats *ret)
 {
         *ret = server->stats;
-        ret->memory = server->memory.used;
+        for (const RpcConnection *c = server->connections; c; c = c->next) ret->memory += c->memory.used;
 }

@@ -40,10 +40,13 @@ typedef struct RpcService {
         void *userdata; /* for every callback */
 } RpcService;
 
-/* 0 takes the default in the comment. */
+/* 0 takes the default in the comment. A unix listener is apart: nothing that comes over TCP can take its
+ * connections, its memory or the descriptors for them, so that an operator always gets in. */
 typedef struct RpcServerLimits {
-        unsigned connections_max;             /* 2000: at 40 kB each; the rest wait in the accept queue */
+        unsigned connections_max;             /* 2000: at 40 kB each, and as descriptors allow (RLIMIT_NOFILE); the
+                                               * rest wait in the accept queue */
         unsigned connections_per_address_max; /* 256 from one IPv4 address or IPv6 /64 */
+        unsigned local_connections_max;       /* 32 at unix listeners */
         unsigned streams_max;                 /* 16 at once on a connection */
         unsigned handshake_ms;                /* 5000 for TLS */
         unsigned preface_ms;                  /* 5000 from there to the client's SETTINGS */
@@ -54,7 +57,11 @@ typedef struct RpcServerLimits {
         unsigned frame_budget;                /* 1024 frames that make no progress */
         size_t header_max;                    /* 8192 bytes of header names and values a request */
         size_t send_queue_max;                /* 8 MiB of replies that wait on a call */
-        size_t memory_max;                    /* 192 MiB of requests being assembled, over all connections */
+        size_t memory_max; /* 256 MiB of requests being assembled or held (rpc_server_call_hold), over all
+                            * connections: half of it is divided among connections_max, so that each has some
+                            * whatever others do, and half is shared */
+        size_t memory_per_address_max;    /* an eighth of the shared half */
+        size_t memory_per_connection_max; /* 4 MiB */
 } RpcServerLimits;
 
 _must_check_ int rpc_server_new(sd_event *event, const RpcServerLimits *limits, RpcServer **ret);
@@ -98,6 +105,15 @@ void rpc_server_stats(const RpcServer *server, RpcServerStats *ret);
 /* For the caller's own state of a call. */
 void rpc_server_call_set_data(RpcServerCall *call, void *data);
 void *rpc_server_call_data(const RpcServerCall *call);
+
+/* Counts n more bytes, which the caller keeps for this call, against the memory limits; given back when the call
+ * has closed. -ENOBUFS where they do not fit: keep nothing. */
+_must_check_ int rpc_server_call_hold(RpcServerCall *call, size_t n);
+
+/* The caller's own state of the call's connection: NULL until it was set, freed by `release` when the connection
+ * ends, after the `closed` of its calls. Setting it twice is a misuse. */
+void rpc_server_call_set_connection_data(RpcServerCall *call, void *data, void (*release)(void *data));
+void *rpc_server_call_connection_data(const RpcServerCall *call);
 
 /* Queues one message (copied). -ENOBUFS above send_queue_max, -ESHUTDOWN once finished or gone. */
 _must_check_ int rpc_server_call_send(RpcServerCall *call, Bytes message);

@@ -138,6 +138,14 @@ static void sink(RpcServerCall *call, Bytes message, void *userdata)
         rpc_server_call_set_data(call, (void *)((uintptr_t)rpc_server_call_data(call) + message.size));
 }
 
+/* Keeps what arrives, as far as it may. */
+static void hold(RpcServerCall *call, Bytes message, void *userdata)
+{
+        (void)userdata;
+        if (rpc_server_call_hold(call, message.size) < 0)
+                rpc_server_call_finish(call, RPC_RESOURCE_EXHAUSTED, "full");
+}
+
 static void sum(RpcServerCall *call, void *userdata)
 {
         char text[32];
@@ -214,6 +222,7 @@ const RpcMethod rig_methods[] = {
           .message = sink,
           .half_closed = sum,
           .closed = closed },
+        { .path = "/t.T/Hold", .open = opened, .message = hold, .closed = closed },
         { .path = "/t.T/Refuse", .open = refuse, .closed = closed },
         { .path = "/t.T/Hasty", .open = opened, .message = hasty, .closed = closed },
         { .path = "/t.T/Silent", .call_ms = 2000, .open = opened, .closed = closed },

@@ -196,6 +196,47 @@ static void connections_have_caps(void)
         rig_deinit(&rig);
 }
 
+/* Whoever fills the network's connections does not keep out who administers. */
+static void unix_listeners_have_connections_of_their_own(void)
+{
+        char address[64] = "unix:/tmp/halfkey-test-server-XXXXXX";
+        const char *const addresses[] = { address };
+        RpcServerStats now;
+        RigClient client;
+        RigCall call;
+        int fds[5];
+
+        (void)close(mkstemp(address + 5));
+        (void)unlink(address + 5);
+        quick.handshake_ms = 5000;
+        quick.connections_per_address_max = 10;
+        rig_init(&rig, &quick);
+        CHECK_OK(rpc_server_listen_unix(rig.server, address + 5, rig_service(&rig)));
+        for (size_t i = 0; i < 5; i++) fds[i] = tcp_connection();
+        rig_turns(rig.event, 20);
+        rpc_server_stats(rig.server, &now);
+        CHECK(now.connections == 4 && now.accepted == 4);
+        rig_connect(&client, &rig, addresses, 1, NULL);
+        CHECK(client.connected);
+        rig_unary(&rig, client.client, "/t.T/Echo", BYTES_LITERAL("let me in"), &call);
+        CHECK(call.status.code == RPC_OK && call.messages == 1);
+        rpc_server_stats(rig.server, &now);
+        CHECK(now.connections == 5 && now.accepted == 5); /* the fifth over TCP still waits */
+        rpc_client_free(client.client);
+        rig_turns(rig.event, 20);
+        rpc_server_stats(rig.server, &now);
+        CHECK(now.connections == 4 && now.accepted == 5); /* what one leaves is not for the other */
+        (void)close(fds[0]);
+        rig_turns(rig.event, 20);
+        rpc_server_stats(rig.server, &now);
+        CHECK(now.connections == 4 && now.accepted == 6);
+        for (size_t i = 1; i < 5; i++) (void)close(fds[i]);
+        rig_turns(rig.event, 20);
+        rig_deinit(&rig);
+        quick.handshake_ms = 200;
+        quick.connections_per_address_max = 3;
+}
+
 /* ---- streams and frames --------------------------------------------------------------------------- */
 
 static void streams_have_a_cap(void)
@@ -452,6 +493,79 @@ static void memory_grows_with_what_arrives(void)
         end();
 }
 
+/* One message of so many bytes that comes no further than its last byte but one. */
+static void begin_message(uint32_t stream, size_t n)
+{
+        static const uint8_t data[16000];
+        const uint8_t prefix[] = { 0, 0, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
+
+        raw_call(&raw, stream, "/t.T/Sink", false);
+        raw_frame(&raw, RAW_DATA, 0, stream, BYTES_ARRAY(prefix));
+        for (size_t left = n - 1; left > 0;) {
+                const size_t piece = MIN(left, sizeof(data));
+
+                raw_frame(&raw, RAW_DATA, 0, stream, BYTES(data, piece));
+                left -= piece;
+        }
+        raw_listen(&raw, 20);
+}
+
+static void one_address_does_not_take_all_memory(void)
+{
+        static const uint8_t request[60000], held[16000];
+        const char *addresses[1];
+        RpcServerStats now;
+        RigClient client;
+        RigCall call;
+
+        /* Half of it is shared, and an eighth of that for an address, beside its connections' own. */
+        quick.memory_max = 800000;
+        quick.memory_per_connection_max = 500000;
+        begin();
+        for (uint32_t i = 0; i < 4; i++) begin_message(1 + 2 * i, 120000);
+        rpc_server_stats(rig.server, &now);
+        CHECK(now.memory >= 120000 && now.memory <= 150000 && limits_hit() >= 3);
+        addresses[0] = rig.address;
+        rig_connect(&client, &rig, addresses, 1, &rig.pin);
+        CHECK(client.connected);
+        rig_unary(&rig, client.client, "/t.T/Echo", BYTES_ARRAY(request), &call);
+        CHECK(call.status.code == RPC_OK && call.bytes == sizeof(request));
+        /* What a service keeps counts too, until the call has ended. */
+        rig_call(&call, client.client, "/t.T/Hold", 5000);
+        for (int i = 0; i < 20 && !call.done; i++) {
+                CHECK_OK(rpc_call_send(call.call, BYTES_ARRAY(held), false));
+                rig_turns(rig.event, 5);
+        }
+        CHECK(call.done && call.status.code == RPC_RESOURCE_EXHAUSTED);
+        rig_turns(rig.event, 20);
+        rpc_server_stats(rig.server, &now);
+        CHECK(now.memory <= 150000); /* the other connection's */
+        rpc_client_free(client.client);
+        raw_close(&raw);
+        rig_turns(rig.event, 20);
+        rpc_server_stats(rig.server, &now);
+        CHECK(now.memory == 0);
+        rig_deinit(&rig);
+        quick.memory_max = 300000;
+        quick.memory_per_connection_max = 0;
+}
+
+static void one_connection_does_not_take_all_memory(void)
+{
+        quick.memory_max = 8 << 20;
+        quick.memory_per_address_max = 4 << 20;
+        quick.memory_per_connection_max = 300000;
+        begin();
+        begin_message(1, 200000);
+        CHECK(limits_hit() == 0);
+        begin_message(3, 200000);
+        CHECK(limits_hit() == 1 && strstr(raw.headers, "grpc-status: 8"));
+        end();
+        quick.memory_max = 300000;
+        quick.memory_per_address_max = 0;
+        quick.memory_per_connection_max = 0;
+}
+
 int main(void)
 {
         RUN(a_client_without_preface_is_closed);
@@ -462,6 +576,7 @@ int main(void)
         RUN(a_client_that_takes_nothing_is_closed);
         RUN(a_status_that_is_not_taken_is_reset);
         RUN(connections_have_caps);
+        RUN(unix_listeners_have_connections_of_their_own);
         RUN(streams_have_a_cap);
         RUN(frames_without_progress_end_the_connection);
         RUN(small_messages_are_progress);
@@ -473,5 +588,7 @@ int main(void)
         RUN(requests_that_are_no_calls_are_answered);
         RUN(messages_that_do_not_fit_are_refused);
         RUN(memory_grows_with_what_arrives);
+        RUN(one_address_does_not_take_all_memory);
+        RUN(one_connection_does_not_take_all_memory);
         return 0;
 }
