@@ -71,6 +71,21 @@ int appraise_extra(const Appraisal *a, AttestPurpose purpose, AttestExtra *ret)
         return attest_extra_data(&c, ret);
 }
 
+static int take_quote(Appraisal *a, const AttestExtra *extra)
+{
+        TakenQuotes *q = a->quotes;
+
+        for (size_t i = 0; i < q->n; i++)
+                if (bytes_equal(BYTES_ARRAY(q->extra[i].bytes), BYTES_ARRAY(extra->bytes)))
+                        return refuse(&a->refusal, REFUSAL_EVIDENCE_TAKEN,
+                                      "this quote was taken already: every attempt needs one of its own");
+        if (q->n == TAKEN_QUOTES_MAX)
+                return refuse(&a->refusal, REFUSAL_BUSY,
+                              "%d quotes came over this connection: go on with another one", TAKEN_QUOTES_MAX);
+        q->extra[q->n++] = *extra;
+        return 0;
+}
+
 int appraise_authenticate(Appraisal *a, Bytes ak_public)
 {
         AttestExtra extra;
@@ -89,6 +104,8 @@ int appraise_authenticate(Appraisal *a, Bytes ak_public)
                                       &extra, &a->quote);
         if (r == 0) r = attest_clock_check_hierarchy(&a->quote.at, &a->ak);
         if (r != 0) return refuse_evidence(&a->refusal, r);
+        r = take_quote(a, &extra);
+        if (r != 0) return r;
         a->boot = (BootCounters){ a->quote.at.reset_count, a->quote.at.restart_count };
         a->verified = true;
         return 0;

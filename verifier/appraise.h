@@ -4,7 +4,7 @@
 /* Judging one piece of evidence, in the order of DESIGN ("The verifier decides from events"):
  *
  *   appraise_identify      version; which node is it, by which keys is it verified
- *   appraise_authenticate  AK, signature, magic, type, extraData
+ *   appraise_authenticate  AK, signature, magic, type, extraData; taken for the first time on this connection
  *   --- from here on the peer is that node, and a refusal is audited ---
  *   (the caller)           node state
  *   appraise_selection     exact PCR selection
@@ -19,12 +19,21 @@
 #include "verifier/policy.h"
 #include "verifier/service.h"
 
+/* Quotes that were taken on one connection. The exporter makes a quote good for one connection; this makes it good
+ * once there. A node needs two at most. */
+enum { TAKEN_QUOTES_MAX = 64 };
+typedef struct TakenQuotes {
+        size_t n;
+        AttestExtra extra[TAKEN_QUOTES_MAX];
+} TakenQuotes;
+
 typedef struct Appraisal {
         Service *service;
         AttestPurpose purpose;
         const halfkey_v1_Evidence *evidence;
         Bytes log;
         const uint8_t *exporter; /* of the connection the evidence came over */
+        TakenQuotes *quotes;     /* on it so far */
 
         NodeRecord node;
         NodeLocal local;
@@ -53,7 +62,8 @@ _must_check_ int appraise_policy(Appraisal *a);
 /* The boot as the node record keeps it. */
 NodeBoot appraise_node_boot(const Appraisal *a);
 
-/* appraise-explain.c: finds why the log does not give the quoted values, and refuses with that. */
+/* appraise-explain.c: finds why the log does not give the quoted values, and refuses with that; where pace.h
+ * allows no search, with what was found before, or without a cause. */
 _must_check_ int appraise_explain(Appraisal *a, bool cap_expected);
 /* The digest that these values would have been quoted with: 0 if it is the quote's. */
 _must_check_ int appraise_try(const Appraisal *a, const PcrValues *values);

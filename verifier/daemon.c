@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "verifier/admin.h"
 #include "verifier/node-service.h"
+#include "verifier/verdict.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
-enum { DRAIN_MS = 10000 };
+enum { DRAIN_MS = 10000, SWEEP_S = 60 };
 
 typedef struct Daemon {
         Settings settings;
@@ -35,6 +36,7 @@ static void daemon_deinit(Daemon *d)
         rpc_server_free(d->server);
         rpc_tls_unref(d->tls);
         (void)sd_event_unref(d->event);
+        pace_free(d->service.pace);
         store_free(d->store);
         keys_free(d->keys);
 }
@@ -63,6 +65,17 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
         (void)sd_notify(0, "STOPPING=1");
         if (rpc_server_drain(d->server, DRAIN_MS, drained, d) < 0) return sd_event_exit(d->event, 0);
         return 0;
+}
+
+/* Counts of refusals become audit entries, also of nodes that do not come again. */
+static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Daemon *d = userdata;
+
+        (void)usec;
+        verdict_audit_counts(&d->service, d->service.now());
+        (void)sd_event_source_set_time_relative(source, (uint64_t)SWEEP_S * 1000000);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static int open_store(Daemon *d, const char *dir)
@@ -98,7 +111,8 @@ static int load(Daemon *d, const DaemonOptions *o)
         if (o->admin_socket)
                 (void)snprintf(d->settings.admin_socket, sizeof(d->settings.admin_socket), "%s", o->admin_socket);
         d->service = (Service){ .store = d->store, .settings = &d->settings, .keys = d->keys, .now = wall_clock };
-        return 0;
+        d->service.pace = pace_new();
+        return d->service.pace ? 0 : -ENOMEM;
 }
 
 /* The socket's folder, where nobody made it (systemd's RuntimeDirectory= does). */
@@ -146,6 +160,9 @@ static int prepare_loop(Daemon *d)
         r = sd_event_new(&d->event);
         if (r >= 0) r = sd_event_add_signal(d->event, NULL, SIGTERM, on_signal, d);
         if (r >= 0) r = sd_event_add_signal(d->event, NULL, SIGINT, on_signal, d);
+        if (r >= 0)
+                r = sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC, (uint64_t)SWEEP_S * 1000000, 0,
+                                               on_sweep, d);
         if (r >= 0) r = sd_event_set_watchdog(d->event, true);
         return r < 0 ? error_set(r, "the event loop: %s", strerror(-r)) : 0;
 }
@@ -165,5 +182,6 @@ int daemon_run(const DaemonOptions *o)
         (void)sd_notify(0, "READY=1");
         log_info("cluster '%s' is served; administrators at %s", d.settings.name, d.settings.admin_socket);
         r = sd_event_loop(d.event);
+        verdict_audit_counts(&d.service, UINT64_MAX);
         return r < 0 ? error_set(r, "the event loop: %s", strerror(-r)) : 0;
 }

@@ -256,6 +256,7 @@ static int store_registration(Appraisal *a, const RegisterState *reg, const Enro
         const StoreLog log = verdict_log(a);
         StoreEnrolmentUse use;
         AuditEntry e;
+        bool again;
         int r;
 
         memcpy(use.secret_hash, reg->secret_hash, sizeof(use.secret_hash));
@@ -264,12 +265,13 @@ static int store_registration(Appraisal *a, const RegisterState *reg, const Enro
         e = verdict_audit(a, "node-registered", NULL, "with enrolment secret %s, generation %llu, %s; %s",
                           enrolment->id, (unsigned long long)a->node.registration.half.generation,
                           node_state_name(a->node.state), a->facts);
+        again = a->node.revision > 0 && !pace_audit(verdict_pace(a), "register", "", e.id);
         r = verdict_commit(a->service, &(StoreChange){ .node = &a->node,
                                                        .local = &a->local,
                                                        .use = &use,
-                                                       .audit = &e,
+                                                       .audit = again ? NULL : &e,
                                                        .log = a->node.committed ? NULL : &log });
-        if (r == 0) log_notice("%s registered %s", e.node, e.text);
+        if (r == 0 && !again) log_notice("%s registered %s", e.node, e.text);
         return r;
 }
 

@@ -7,6 +7,7 @@
 #include "verifier/session.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
         /* EnrolCommit carries eight recovery keys of up to 4 kB beside the evidence. */
@@ -20,25 +21,46 @@ static void fail(RpcServerCall *call, Session *s, int r)
 {
         if (r == SESSION_E_MALFORMED) {
                 if (!s || service_may_log(s->service))
-                        log_notice("malformed call from %s: %s", s ? s->peer : "?", error_detail(r));
+                        log_notice("malformed call from %s: %s", s ? s->address : "?", error_detail(r));
                 rpc_server_call_finish(call, RPC_INVALID_ARGUMENT, error_detail(r));
         } else if (r == -EAGAIN) {
                 rpc_server_call_finish(call, RPC_ABORTED, "changed by another request, try again");
         } else {
-                log_error("a call from %s failed: %s", s ? s->peer : "?", error_detail(r));
+                log_error("a call from %s failed: %s", s ? s->address : "?", error_detail(r));
                 rpc_server_call_finish(call, RPC_INTERNAL, "the verifier failed, see its log");
         }
+}
+
+static int hold(void *userdata, size_t n)
+{
+        return rpc_server_call_hold(userdata, n);
+}
+
+/* Those of the call's connection; made with its first call. */
+static TakenQuotes *quotes_of(RpcServerCall *call)
+{
+        TakenQuotes *q = rpc_server_call_connection_data(call);
+
+        if (q) return q;
+        q = calloc(1, sizeof(*q));
+        if (q) rpc_server_call_set_connection_data(call, q, free);
+        return q;
 }
 
 static void open_session(RpcServerCall *call, SessionKind kind, void *userdata)
 {
         uint8_t exporter[RPC_EXPORTER_SIZE];
+        SessionPeer peer = { .exporter = exporter,
+                             .address = rpc_server_call_peer(call)->address,
+                             .quotes = quotes_of(call),
+                             .hold = hold,
+                             .userdata = call };
         Session *s = NULL;
         int r;
 
         error_clear();
-        r = rpc_server_call_exporter(call, exporter);
-        if (r == 0) r = session_new(userdata, kind, exporter, rpc_server_call_peer(call)->address, &s);
+        r = peer.quotes ? rpc_server_call_exporter(call, exporter) : -ENOMEM;
+        if (r == 0) r = session_new(userdata, kind, &peer, &s);
         if (r < 0) return fail(call, NULL, r);
         rpc_server_call_set_data(call, s);
 }

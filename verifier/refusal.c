@@ -26,6 +26,7 @@ static const ReasonRow rows[REFUSAL_COUNT] = {
         [REFUSAL_EVIDENCE] = { "evidence", 10 },
         [REFUSAL_EVIDENCE_FORM] = { "evidence-form", 0 },
         [REFUSAL_EVIDENCE_NODE_ID] = { "evidence-node-id", 0 },
+        [REFUSAL_EVIDENCE_TAKEN] = { "evidence-taken", 1 },
         [REFUSAL_EVIDENCE_EK_CERTIFICATE] = { "evidence-ek-certificate", 0 },
         [REFUSAL_PCR_SELECTION] = { "pcr-selection", 0 },
         [REFUSAL_CAP_NOT_ZERO] = { "cap-not-zero", 0 },

@@ -21,6 +21,7 @@ typedef enum RefusalReason {
         REFUSAL_EVIDENCE, /* "evidence-" and the slug of lib/attest */
         REFUSAL_EVIDENCE_FORM,
         REFUSAL_EVIDENCE_NODE_ID,
+        REFUSAL_EVIDENCE_TAKEN,
         REFUSAL_EVIDENCE_EK_CERTIFICATE,
         REFUSAL_PCR_SELECTION,
         REFUSAL_CAP_NOT_ZERO,

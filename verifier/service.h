@@ -3,6 +3,7 @@
 
 /* What every request of a running verifier shares. */
 
+#include "verifier/pace.h"
 #include "verifier/settings.h"
 #include "verifier/store.h"
 
@@ -12,14 +13,12 @@ typedef struct Service {
         const Keys *keys;
         uint64_t (*now)(void); /* seconds since 1970 */
 
-        size_t log_bytes;    /* of event logs being received, over all calls */
+        Pace *pace;          /* of what refused nodes make us do */
         uint64_t quiet_from; /* rate limit of what unverified peers make us log */
         unsigned quiet_count;
 } Service;
 
 enum {
-        /* Event logs being received at once: 10,000 nodes that arrive together hold at most 2,000 connections. */
-        SERVICE_LOG_BYTES_MAX = 160 << 20,
         SERVICE_UNVERIFIED_LINES = 20, /* a second */
 };
 

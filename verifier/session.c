@@ -16,16 +16,18 @@ void session_reply_deinit(SessionReply *r)
         *r = (SessionReply){ 0 };
 }
 
-int session_new(Service *service, SessionKind kind, const uint8_t exporter[static ATTEST_EXPORTER_SIZE],
-                const char *peer, Session **ret)
+int session_new(Service *service, SessionKind kind, const SessionPeer *peer, Session **ret)
 {
         Session *s = calloc(1, sizeof(*s));
 
         if (!s) return -ENOMEM;
         s->service = service;
         s->kind = kind;
-        memcpy(s->exporter, exporter, sizeof(s->exporter));
-        (void)snprintf(s->peer, sizeof(s->peer), "%s", peer);
+        s->peer = *peer;
+        memcpy(s->exporter, peer->exporter, sizeof(s->exporter));
+        (void)snprintf(s->address, sizeof(s->address), "%s", peer->address);
+        s->peer.exporter = s->exporter;
+        s->peer.address = s->address;
         s->log = WRITER_INIT(STORE_LOG_MAX);
         *ret = s;
         return 0;
@@ -34,7 +36,6 @@ int session_new(Service *service, SessionKind kind, const uint8_t exporter[stati
 void session_free(Session *s)
 {
         if (!s) return;
-        s->service->log_bytes -= s->log.size;
         writer_deinit(&s->log);
         if (s->registering) secret_wipe(s->registering, sizeof(*s->registering));
         free(s->registering);
@@ -47,14 +48,14 @@ static int add_log(Session *s, Bytes piece, halfkey_v1_Refusal *refusal)
         Bytes all;
         int r;
 
-        if (s->service->log_bytes + piece.size > SERVICE_LOG_BYTES_MAX)
-                return refuse(refusal, REFUSAL_BUSY, "the verifier is receiving too many event logs: try again");
-        writer_bytes(&s->log, piece);
-        r = writer_finish(&s->log, &all);
-        if (r == -EMSGSIZE)
+        if (piece.size > STORE_LOG_MAX - s->log.size)
                 return error_set(SESSION_E_MALFORMED, "the event log is larger than %d bytes", STORE_LOG_MAX);
-        if (r == 0) s->service->log_bytes += piece.size;
-        return r;
+        r = s->peer.hold(s->peer.userdata, piece.size);
+        if (r == -ENOBUFS)
+                return refuse(refusal, REFUSAL_BUSY, "the verifier is receiving too many event logs: try again");
+        if (r < 0) return r;
+        writer_bytes(&s->log, piece);
+        return writer_finish(&s->log, &all);
 }
 
 static int decode(const pb_msgdesc_t *fields, Bytes message, void *ret)

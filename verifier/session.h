@@ -16,6 +16,16 @@ typedef enum SessionKind {
         SESSION_REATTEST,
 } SessionKind;
 
+/* What a session has of its connection, all of which outlives it. */
+typedef struct SessionPeer {
+        const uint8_t *exporter; /* ATTEST_EXPORTER_SIZE bytes */
+        const char *address;     /* for the log */
+        TakenQuotes *quotes;
+        /* Asks for room for so many more bytes of event log: -ENOBUFS where there is none. */
+        int (*hold)(void *userdata, size_t n);
+        void *userdata;
+} SessionPeer;
+
 /* What Register knows after its first step. */
 typedef struct RegisterState {
         AttestPublic ek, ak, srk;
@@ -31,8 +41,9 @@ typedef struct Session {
         Service *service;
         SessionKind kind;
         uint8_t exporter[ATTEST_EXPORTER_SIZE];
-        char peer[64]; /* its address, for the log */
-        Writer log;    /* the event log so far */
+        SessionPeer peer; /* with exporter and address of the two here */
+        char address[64];
+        Writer log; /* the event log so far */
         bool answered;
         RegisterState *registering;
 } Session;
@@ -45,8 +56,7 @@ typedef struct SessionReply {
 } SessionReply;
 void session_reply_deinit(SessionReply *r);
 
-_must_check_ int session_new(Service *service, SessionKind kind,
-                             const uint8_t exporter[static ATTEST_EXPORTER_SIZE], const char *peer, Session **ret);
+_must_check_ int session_new(Service *service, SessionKind kind, const SessionPeer *peer, Session **ret);
 void session_free(Session *s);
 DEFINE_CLEANUP(Session, session_free)
 #define cleanup_session _cleanup_(session_freep)

@@ -21,6 +21,7 @@ Appraisal verdict_begin(Session *s, AttestPurpose purpose, const halfkey_v1_Evid
                 .evidence = evidence,
                 .log = BYTES(s->log.data, s->log.size),
                 .exporter = s->exporter,
+                .quotes = s->peer.quotes,
         };
 }
 
@@ -61,18 +62,65 @@ StoreLog verdict_log(const Appraisal *a)
 int verdict_refused_early(Session *s, const char *what, halfkey_v1_Refusal *refusal)
 {
         if (service_may_log(s->service))
-                log_notice("%s from %s refused: %s: %s (id %s)", what, s->peer, refusal->reason, refusal->sentence,
-                           refusal->id);
+                log_notice("%s from %s refused: %s: %s (id %s)", what, s->address, refusal->reason,
+                           refusal->sentence, refusal->id);
         return VERIFIER_E_REFUSED;
+}
+
+/* Refusals of a node that were only counted, as one audit entry. */
+static void audit_count(Service *s, const PaceNode *n)
+{
+        AuditEntry e = { .at = s->now(), .kind = "refusals-repeated" };
+        NodeRecord node;
+        NodeLocal local;
+        bool known;
+        int r;
+
+        memcpy(e.node_id, n->id, sizeof(e.node_id));
+        (void)snprintf(e.node, sizeof(e.node), "%s", n->node);
+        (void)snprintf(e.text, sizeof(e.text), "%u more within %llu s, not listed one by one; the last: %s",
+                       n->repeated, (unsigned long long)(n->at - n->from), n->last);
+        known = store_node_get(s->store, n->id, &node) == 0 && store_local_get(s->store, n->id, &local) == 0;
+        if (known) (void)snprintf(local.refusal, sizeof(local.refusal), "%s", n->last);
+        r = verdict_commit(s, &(StoreChange){ .local = known ? &local : NULL, .audit = &e });
+        if (r < 0) log_error("repeated refusals could not be audited: %s", error_detail(r));
+        else log_notice("refusals of %s: %s", e.node, e.text);
+}
+
+void verdict_audit_counts(Service *s, uint64_t now)
+{
+        PaceNode ended;
+
+        while (pace_take_ended(s->pace, now, &ended)) audit_count(s, &ended);
+}
+
+PaceNode *verdict_pace(const Appraisal *a)
+{
+        /* TPMs that the store does not know are counted as one: whoever has an enrolment secret can make any
+         * number. */
+        static const uint8_t unknown[NODE_ID_SIZE];
+        PaceNode ended, *n;
+
+        n = pace_node(a->service->pace, a->node.revision > 0 ? a->node.id : unknown, a->service->now(), &ended);
+        if (ended.repeated > 0) audit_count(a->service, &ended);
+        return n;
 }
 
 static void audit_refusal(Appraisal *a)
 {
         const char *purpose = attest_purpose_name(a->purpose);
+        PaceNode *pace = verdict_pace(a);
         char kind[AUDIT_KIND_MAX + 1];
         AuditEntry e;
         int r;
 
+        if (!pace_audit(pace, purpose, a->refusal.reason, a->refusal.id)) {
+                e = verdict_audit(a, "", NULL, "%s", "");
+                pace->at = a->service->now();
+                memcpy(pace->node, e.node, sizeof(pace->node));
+                (void)snprintf(pace->last, sizeof(pace->last), "%s: %s", a->refusal.reason, a->refusal.sentence);
+                return;
+        }
         (void)snprintf(kind, sizeof(kind), "%s-refused", purpose);
         e = verdict_audit(a, kind, a->refusal.id, "%s: %s", a->refusal.reason, a->refusal.sentence);
         log_notice("%s of %s refused: %s (id %s)", purpose, e.node, e.text, e.id);
@@ -96,6 +144,7 @@ int verdict_end(Session *s, Appraisal *a, int r, halfkey_v1_Refusal *refusal)
         }
         if (!a->verified) return verdict_refused_early(s, attest_purpose_name(a->purpose), refusal);
         audit_refusal(a);
+        *refusal = a->refusal; /* its id may have become that of the one it repeats */
         return r;
 }
 

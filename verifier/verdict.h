@@ -23,6 +23,10 @@ _must_check_ int verdict_check_state(Appraisal *a, bool enrolling);
 /* An audit entry about a.node; `id` may be NULL. */
 AuditEntry verdict_audit(const Appraisal *a, const char *kind, const char *id, const char *fmt, ...)
         _printf_(4, 5);
+/* Audits what was only counted in windows of pace.h that have ended by `now`; UINT64_MAX: in all. */
+void verdict_audit_counts(Service *s, uint64_t now);
+/* This node's place in pace.h. */
+PaceNode *verdict_pace(const Appraisal *a);
 /* Store outcomes as -errno; the detail stays. */
 int verdict_commit(Service *s, const StoreChange *change);
 /* The quoted boot's log, ready to be stored. */

@@ -69,6 +69,9 @@ void soft_verifier_init(SoftVerifier *v)
         }
         v->keys = shared_keys();
         v->service = (Service){ .settings = &v->settings, .keys = v->keys, .now = turned_clock };
+        v->service.pace = pace_new();
+        CHECK(v->service.pace);
+        v->hold_max = (size_t)16 << 20;
         store_path(v, path);
         CHECK_OK(store_open_sqlite(path, true, &v->service.store));
         memset(v->secret, 7, sizeof(v->secret));
@@ -89,7 +92,8 @@ void soft_verifier_deinit(SoftVerifier *v)
 {
         char command[128];
 
-        CHECK(v->service.log_bytes == 0);
+        CHECK(v->held == 0);
+        pace_free(v->service.pace);
         store_free(v->service.store);
         (void)snprintf(command, sizeof(command), "rm -rf %s", v->dir);
         CHECK(system(command) == 0);
@@ -127,6 +131,23 @@ static int keep_kind(const AuditEntry *e, void *userdata)
 {
         memcpy(userdata, e->kind, sizeof(e->kind));
         return 0;
+}
+
+static int count_entry(const AuditEntry *e, void *userdata)
+{
+        unsigned *n = userdata;
+
+        (void)e;
+        ++*n;
+        return 0;
+}
+
+unsigned soft_audit_size(SoftVerifier *v)
+{
+        unsigned n = 0;
+
+        CHECK_OK(store_audit_each(v->service.store, 0, count_entry, &n));
+        return n;
 }
 
 const char *soft_last_kind(SoftVerifier *v)
@@ -354,22 +375,45 @@ static void keep_refusal(const halfkey_v1_Refusal *r, SoftReply *ret)
 }
 
 typedef struct Dialogue {
+        SoftVerifier *verifier;
         Session *session;
         uint8_t exporter[ATTEST_EXPORTER_SIZE];
+        size_t held;
         SessionReply reply;
 } Dialogue;
 
+static int hold(void *userdata, size_t n)
+{
+        Dialogue *d = userdata;
+
+        if (n > d->verifier->hold_max - d->verifier->held) return -ENOBUFS;
+        d->verifier->held += n;
+        d->held += n;
+        return 0;
+}
+
 static void dialogue_init(Dialogue *d, SoftVerifier *v, SessionKind kind)
 {
-        *d = (Dialogue){ 0 };
-        CHECK_OK(random_bytes(d->exporter, sizeof(d->exporter)));
-        CHECK_OK(session_new(&v->service, kind, d->exporter, "192.0.2.1:1234", &d->session));
+        *d = (Dialogue){ .verifier = v };
+        if (!v->one_connection || v->quotes.n == 0) {
+                v->quotes.n = 0;
+                CHECK_OK(random_bytes(v->exporter, sizeof(v->exporter)));
+        }
+        memcpy(d->exporter, v->exporter, sizeof(d->exporter));
+        CHECK_OK(session_new(&v->service, kind,
+                             &(SessionPeer){ .exporter = d->exporter,
+                                             .address = "192.0.2.1:1234",
+                                             .quotes = &v->quotes,
+                                             .hold = hold,
+                                             .userdata = d },
+                             &d->session));
 }
 
 static void dialogue_deinit(Dialogue *d)
 {
         session_reply_deinit(&d->reply);
         session_free(d->session);
+        d->verifier->held -= d->held;
 }
 
 static int say(Dialogue *d, const pb_msgdesc_t *fields, const void *message)
@@ -400,7 +444,7 @@ static void say_log(Dialogue *d, Bytes log, uint8_t field)
                 CHECK_OK(writer_finish(&w, &message));
                 session_reply_deinit(&d->reply);
                 CHECK_OK(session_message(d->session, message, &d->reply));
-                CHECK(!d->reply.data);
+                if (d->reply.data) return; /* refused */
                 at += n;
         }
 }
@@ -525,7 +569,7 @@ SoftReply soft_unlock(SoftVerifier *v, SoftNode *n)
         in.step.proof.volume_count = 1;
         in.step.proof.needs_approval = n->needs_approval;
         say_log(&d, sent_log(n), 1);
-        ret.result = say(&d, halfkey_v1_UnlockRequest_fields, &in);
+        if (!d.reply.data) ret.result = say(&d, halfkey_v1_UnlockRequest_fields, &in);
         if (ret.result != 0) {
                 dialogue_deinit(&d);
                 return ret;

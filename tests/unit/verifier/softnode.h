@@ -18,6 +18,10 @@ typedef struct SoftVerifier {
         Service service;
         uint8_t secret[32]; /* of an enrolment with two uses */
         char enrolment[ENROLMENT_ID_MAX + 1];
+        bool one_connection; /* all calls come over the same one */
+        uint8_t exporter[ATTEST_EXPORTER_SIZE];
+        TakenQuotes quotes;
+        size_t held, hold_max; /* bytes of logs */
 } SoftVerifier;
 
 extern uint64_t soft_now;
@@ -32,6 +36,8 @@ void soft_enrolment(SoftVerifier *v, const char *id, const uint8_t secret[static
 /* An operator's verb on the node of that id. */
 int soft_operator(SoftVerifier *v, const uint8_t *id, int (*verb)(NodeRecord *n));
 NodeRecord soft_record(SoftVerifier *v, const uint8_t *id);
+/* How many entries the audit has. */
+unsigned soft_audit_size(SoftVerifier *v);
 /* Kind of the last audit entry. */
 const char *soft_last_kind(SoftVerifier *v);
 

@@ -7,6 +7,7 @@
 #include "attest/cap.h"
 #include "synth.h"
 #include "verifier/node.h"
+#include "verifier/verdict.h"
 
 static const char good_line[] = "root=UUID=1 ro quiet";
 
@@ -446,6 +447,127 @@ static void a_node_registers_again_only_by_an_operators_word(void)
         CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "token-generation-unknown");
 }
 
+static void a_quote_is_taken_once_on_a_connection(void)
+{
+        cleanup_stage Stage s = { 0 };
+        unsigned before;
+
+        stage_adopted(&s);
+        s.v.one_connection = true;
+        s.v.quotes.n = 0;
+        CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "");
+        before = soft_audit_size(&s.v);
+        CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "evidence-taken");
+        s.n.command_line = "something else"; /* a signature made anew for the same is no other one */
+        CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "evidence-taken");
+        CHECK(soft_audit_size(&s.v) == before);
+        s.n.command_line = good_line;
+        s.n.capped = ATTEST_CAP_ATTESTED;
+        CHECK_TEXT(soft_reattest(&s.v, &s.n, ATTEST_CAP_ATTESTED).reason, "");
+        CHECK(s.v.quotes.n == 2);
+        s.v.quotes.n = TAKEN_QUOTES_MAX;
+        s.v.quotes.extra[1] = s.v.quotes.extra[0];
+        CHECK_TEXT(soft_reattest(&s.v, &s.n, ATTEST_CAP_ATTESTED).reason, "busy");
+        s.v.one_connection = false;
+        CHECK_TEXT(soft_reattest(&s.v, &s.n, ATTEST_CAP_ATTESTED).reason, "");
+}
+
+static void repeated_refusals_are_counted(void)
+{
+        cleanup_stage Stage s = { 0 };
+        cleanup_soft_node SoftNode b = { 0 };
+        SoftReply first, r;
+        unsigned before;
+
+        stage_adopted(&s);
+        soft_node_init(&b, s.n.log, good_line);
+        soft_enrol(&s.v, &b);
+        CHECK_OK(soft_operator(&s.v, s.n.id, node_quarantine));
+        before = soft_audit_size(&s.v);
+        first = soft_unlock(&s.v, &s.n);
+        for (unsigned i = 0; i < 40; i++) {
+                r = soft_unlock(&s.v, &s.n);
+                CHECK_TEXT(r.reason, "node-quarantined");
+                CHECK_TEXT(r.id, first.id); /* the one that the audit has */
+        }
+        CHECK(soft_audit_size(&s.v) == before + 1);
+        s.n.capped = ATTEST_CAP_ATTESTED;
+        CHECK_TEXT(soft_reattest(&s.v, &s.n, ATTEST_CAP_ATTESTED).reason, "node-quarantined");
+        CHECK(soft_audit_size(&s.v) == before + 2); /* another kind */
+        b.bad_token = 1;
+        CHECK_TEXT(soft_unlock(&s.v, &b).reason, "token-hash");
+        CHECK(soft_audit_size(&s.v) == before + 3); /* another node */
+        s.n.capped = NULL;
+        soft_now += PACE_WINDOW_S;
+        r = soft_unlock(&s.v, &s.n);
+        CHECK(strcmp(r.id, first.id) != 0);
+        CHECK(soft_audit_size(&s.v) == before + 5); /* the count, and the first of the next window */
+        CHECK_TEXT(soft_last_kind(&s.v), "unlock-refused");
+        verdict_audit_counts(&s.v.service, UINT64_MAX);
+        CHECK(soft_audit_size(&s.v) == before + 5);
+        (void)soft_unlock(&s.v, &s.n);
+        verdict_audit_counts(&s.v.service, soft_now);
+        CHECK(soft_audit_size(&s.v) == before + 5); /* it may still grow */
+        verdict_audit_counts(&s.v.service, UINT64_MAX);
+        CHECK(soft_audit_size(&s.v) == before + 6);
+        CHECK_TEXT(soft_last_kind(&s.v), "refusals-repeated");
+}
+
+static void repeated_registrations_are_counted(void)
+{
+        cleanup_stage Stage s = { 0 };
+        unsigned before;
+
+        stage_new(&s);
+        CHECK_TEXT(soft_register(&s.v, &s.n, s.v.secret).reason, "");
+        before = soft_audit_size(&s.v);
+        for (unsigned i = 0; i < 10; i++) CHECK_TEXT(soft_register(&s.v, &s.n, s.v.secret).reason, "");
+        CHECK(soft_audit_size(&s.v) <= before + 1);
+}
+
+static void searches_for_a_cause_are_limited(void)
+{
+        cleanup_stage Stage s = { 0 };
+        Synth logs[PACE_SEARCHES_MAX + 1];
+        SoftReply r;
+
+        stage_adopted(&s);
+        for (unsigned i = 0; i < ARRAY_SIZE(logs); i++) {
+                boot_log(&logs[i], false, good_line);
+                for (unsigned j = 0; j <= i; j++) synth_text(&logs[i], 4, EV_EFI_ACTION, "Never happened");
+                s.n.sent = synth_bytes(&logs[i]);
+                r = soft_unlock(&s.v, &s.n);
+                CHECK_TEXT(r.reason, "log-does-not-replay");
+                CHECK(names(&r, "never measured") == (i < PACE_SEARCHES_MAX));
+        }
+        s.n.sent = synth_bytes(&logs[PACE_SEARCHES_MAX - 1]); /* what was found is remembered */
+        r = soft_unlock(&s.v, &s.n);
+        CHECK(names(&r, "never measured"));
+        s.n.sent = (Bytes){ 0 };
+        s.n.capped = ATTEST_CAP_ATTESTED; /* what is cheap to find is always found */
+        CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "cap-not-zero");
+        s.n.capped = NULL;
+        s.n.sent = synth_bytes(&logs[0]);
+        soft_now += PACE_WINDOW_S;
+        r = soft_unlock(&s.v, &s.n);
+        CHECK(names(&r, "never measured"));
+        for (unsigned i = 0; i < ARRAY_SIZE(logs); i++) synth_deinit(&logs[i]);
+}
+
+static void logs_beyond_the_memory_wait(void)
+{
+        cleanup_stage Stage s = { 0 };
+        SoftReply r;
+
+        stage_adopted(&s);
+        s.v.hold_max = 100;
+        r = soft_unlock(&s.v, &s.n);
+        CHECK_TEXT(r.reason, "busy");
+        CHECK(r.retry_after_s > 0);
+        s.v.hold_max = s.n.log.size;
+        CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "");
+}
+
 static void a_half_in_another_row_does_not_open(void)
 {
         cleanup_stage Stage s = { 0 };
@@ -484,6 +606,11 @@ int main(void)
         RUN(secrets_are_limited);
         RUN(register_proves_the_tpm);
         RUN(a_node_registers_again_only_by_an_operators_word);
+        RUN(a_quote_is_taken_once_on_a_connection);
+        RUN(repeated_refusals_are_counted);
+        RUN(repeated_registrations_are_counted);
+        RUN(searches_for_a_cause_are_limited);
+        RUN(logs_beyond_the_memory_wait);
         RUN(a_half_in_another_row_does_not_open);
         return 0;
 }
