@@ -16,6 +16,8 @@ typedef struct ReasonRow {
         uint32_t retry_after_s;
 } ReasonRow;
 
+enum { BUSY_SPREAD_S = 8 };
+
 static const ReasonRow rows[REFUSAL_COUNT] = {
         [REFUSAL_VERSION] = { "version", 0 },
         [REFUSAL_NODE_UNKNOWN] = { "node-unknown", 60 },
@@ -49,7 +51,7 @@ static const ReasonRow rows[REFUSAL_COUNT] = {
         [REFUSAL_TOKEN_EPOCH] = { "token-epoch", 0 },
         [REFUSAL_VOLUME_UNKNOWN] = { "volume-unknown", 30 },
         [REFUSAL_UNSEAL_POSSIBLE] = { "unseal-possible", 0 },
-        [REFUSAL_BUSY] = { "busy", 5 },
+        [REFUSAL_BUSY] = { "busy", 2 },
 };
 
 const char *refusal_slug(RefusalReason reason)
@@ -78,6 +80,8 @@ int refuse(halfkey_v1_Refusal *ret, RefusalReason reason, const char *fmt, ...)
         (void)vsnprintf(ret->sentence, sizeof(ret->sentence), fmt, ap);
         va_end(ap);
         r = refusal_id(ret->id);
+        /* Whoever is told to wait for the others must not come back together with them. */
+        if (r == 0 && reason == REFUSAL_BUSY) ret->retry_after_s += (uint32_t)ret->id[0] % BUSY_SPREAD_S;
         return r < 0 ? r : VERIFIER_E_REFUSED;
 }
 

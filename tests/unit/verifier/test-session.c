@@ -557,13 +557,18 @@ static void searches_for_a_cause_are_limited(void)
 static void logs_beyond_the_memory_wait(void)
 {
         cleanup_stage Stage s = { 0 };
+        unsigned hints = 0;
         SoftReply r;
 
         stage_adopted(&s);
         s.v.hold_max = 100;
-        r = soft_unlock(&s.v, &s.n);
-        CHECK_TEXT(r.reason, "busy");
-        CHECK(r.retry_after_s > 0);
+        for (unsigned i = 0; i < 100; i++) {
+                r = soft_unlock(&s.v, &s.n);
+                CHECK_TEXT(r.reason, "busy");
+                CHECK(r.retry_after_s >= 2 && r.retry_after_s < 10);
+                hints |= 1U << r.retry_after_s;
+        }
+        CHECK(__builtin_popcount(hints) > 4); /* they do not all come back at once */
         s.v.hold_max = s.n.log.size;
         CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "");
 }
