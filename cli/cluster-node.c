@@ -74,6 +74,7 @@ static void put_text(Writer *out, const halfkey_v1_Node *n)
 typedef struct NodeList {
         Table table;
         JsonWriter *json;
+        char next[sizeof(((halfkey_v1_Node *)NULL)->next)]; /* the page that follows begins behind this name */
 } NodeList;
 
 static void add_node(const void *reply, void *userdata)
@@ -82,6 +83,10 @@ static void add_node(const void *reply, void *userdata)
         char unlocked[32], attested[32];
         NodeList *list = userdata;
 
+        if (n->next[0]) {
+                memcpy(list->next, n->next, sizeof(list->next));
+                return;
+        }
         if (list->json) return put_json(list->json, n);
         cluster_time(n->unlocked_at, unlocked);
         cluster_time(n->attested_at, attested);
@@ -119,8 +124,12 @@ static int run_list(int argc, char **argv)
         table_add(&table, head, ARRAY_SIZE(head));
         list = (NodeList){ .table = table, .json = args.json ? &json : NULL };
         if (args.json) json_writer_open_array(&json, NULL);
-        r = cluster_list(&args, CLUSTER_METHOD("ListNodes", ListNodesRequest, Node), &request, &reply, add_node,
-                         &list);
+        do {
+                PROTO_SET_TEXT(request.after, list.next);
+                list.next[0] = '\0';
+                r = cluster_list(&args, CLUSTER_METHOD("ListNodes", ListNodesRequest, Node), &request, &reply,
+                                 add_node, &list);
+        } while (r == 0 && list.next[0]);
         table = list.table;
         if (r != 0) return r;
         if (args.json) json_writer_close(&json);

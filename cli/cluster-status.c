@@ -78,14 +78,19 @@ const Verb verb_cluster_events = {
 typedef struct EventPrinter {
         Writer *out;
         JsonWriter *json;
+        uint64_t next; /* the page that follows begins behind this number; 0: there is none */
 } EventPrinter;
 
 static void put_event(const void *reply, void *userdata)
 {
-        const EventPrinter *p = userdata;
+        EventPrinter *p = userdata;
         const halfkey_v1_Event *e = reply;
         char at[32];
 
+        if (e->next > 0) {
+                p->next = e->next;
+                return;
+        }
         if (p->json) {
                 json_writer_open_object(p->json, NULL);
                 json_writer_int(p->json, "sequence", (int64_t)e->sequence);
@@ -117,13 +122,17 @@ static int run_events(int argc, char **argv)
         r = cluster_parse(&verb_cluster_events, argc, argv, CLUSTER_OPT_NODE | CLUSTER_OPT_AFTER, NULL, &args);
         if (r != 0) return r;
         if (args.node) PROTO_SET_TEXT(request.node, args.node);
-        request.after = args.after;
+        printer.next = args.after;
         if (args.json) {
                 printer.json = &json;
                 json_writer_open_array(&json, NULL);
         }
-        r = cluster_list(&args, CLUSTER_METHOD("ListEvents", ListEventsRequest, Event), &request, &reply,
-                         put_event, &printer);
+        do {
+                request.after = printer.next;
+                printer.next = 0;
+                r = cluster_list(&args, CLUSTER_METHOD("ListEvents", ListEventsRequest, Event), &request, &reply,
+                                 put_event, &printer);
+        } while (r == 0 && printer.next > request.after);
         if (args.json) json_writer_close(&json);
         return r != 0 ? r : cluster_print(printer.json, &out);
 }

@@ -120,20 +120,12 @@ static int describe_node(Service *s, const NodeRecord *n, halfkey_v1_Node *out)
         return 0;
 }
 
-static int count_node(const NodeRecord *n, void *userdata)
-{
-        uint32_t *count = userdata;
-
-        (void)n;
-        ++*count;
-        return 0;
-}
-
 static void get_cluster(RpcServerCall *call, Bytes request, void *userdata)
 {
         halfkey_v1_GetClusterRequest in = halfkey_v1_GetClusterRequest_init_zero;
         halfkey_v1_Cluster out = halfkey_v1_Cluster_init_zero;
         Service *s = userdata;
+        uint64_t nodes = 0;
         int r;
 
         if (!admin_decode(call, halfkey_v1_GetClusterRequest_fields, request, &in)) return;
@@ -144,25 +136,60 @@ static void get_cluster(RpcServerCall *call, Bytes request, void *userdata)
         for (size_t i = 0; i < s->keys->n_recovery; i++)
                 IGNORE_RESULT(PROTO_SET(out.recovery_hash[i], BYTES_ARRAY(s->keys->recovery[i].hash)));
         out.recovery_hash_count = (pb_size_t)s->keys->n_recovery;
-        r = store_node_each(s->store, count_node, &out.nodes);
-        if (r != 0) return admin_finish(call, r);
+        r = store_node_count(s->store, &nodes);
+        if (r != 0) return admin_finish(call, r > 0 ? -EIO : r);
+        out.nodes = (uint32_t)nodes;
         admin_reply(call, halfkey_v1_Cluster_fields, &out);
+}
+
+/* How far a page goes: as many messages as were asked for, and no further than PAGE_SCAN_MAX things were looked
+ * at, so that nobody's unlock waits for an administrator. A full page of nodes is 3 MiB, one of events too: less
+ * than what a call may queue. */
+enum {
+        NODES_PAGE = 500,
+        NODES_PAGE_MAX = 2000,
+        EVENTS_PAGE = 1000,
+        EVENTS_PAGE_MAX = 4000,
+        PAGE_SCAN_MAX = 20000
+};
+enum { PAGE_E_FULL = 100 }; /* unlike a store's outcomes */
+
+typedef struct Page {
+        unsigned left, scan_left;
+} Page;
+
+static Page page_of(uint32_t asked, unsigned usual, unsigned max)
+{
+        return (Page){ .left = asked > 0 ? MIN(asked, max) : usual, .scan_left = PAGE_SCAN_MAX };
+}
+
+/* May one more be looked at? */
+static bool page_goes_on(Page *p)
+{
+        if (p->left == 0 || p->scan_left == 0) return false;
+        p->scan_left--;
+        return true;
 }
 
 typedef struct Listing {
         RpcServerCall *call;
         Service *service;
         const char *state;
+        Page page;
+        char last[NODE_TEXT_MAX + 1]; /* the name looked at last */
 } Listing;
 
 /* A walk holds the store's statement, so that what a visitor reads must be another one: it is (local). */
 static int list_node(const NodeRecord *n, void *userdata)
 {
-        const Listing *l = userdata;
+        Listing *l = userdata;
         halfkey_v1_Node out;
         int r;
 
+        if (!page_goes_on(&l->page)) return PAGE_E_FULL;
+        memcpy(l->last, n->name, sizeof(l->last));
         if (l->state[0] && strcmp(l->state, node_state_name(n->state)) != 0) return 0;
+        l->page.left--;
         r = describe_node(l->service, n, &out);
         return r < 0 ? r : admin_send(l->call, halfkey_v1_Node_fields, &out);
 }
@@ -170,10 +197,19 @@ static int list_node(const NodeRecord *n, void *userdata)
 static void list_nodes(RpcServerCall *call, Bytes request, void *userdata)
 {
         halfkey_v1_ListNodesRequest in = halfkey_v1_ListNodesRequest_init_zero;
+        halfkey_v1_Node more = halfkey_v1_Node_init_zero;
         Service *s = userdata;
+        Listing l;
+        int r;
 
         if (!admin_decode(call, halfkey_v1_ListNodesRequest_fields, request, &in)) return;
-        admin_finish(call, store_node_each(s->store, list_node, &(Listing){ call, s, in.state }));
+        l = (Listing){ call, s, in.state, page_of(in.page_size, NODES_PAGE, NODES_PAGE_MAX), "" };
+        r = store_node_each_after(s->store, in.after, list_node, &l);
+        if (r == PAGE_E_FULL) {
+                PROTO_SET_TEXT(more.next, l.last);
+                r = admin_send(call, halfkey_v1_Node_fields, &more);
+        }
+        admin_finish(call, r);
 }
 
 static void reply_node(RpcServerCall *call, Service *s, const NodeRecord *n)
@@ -305,14 +341,19 @@ static void get_recovery_key(RpcServerCall *call, Bytes request, void *userdata)
 typedef struct EventListing {
         RpcServerCall *call;
         const uint8_t *node; /* NULL: all */
+        Page page;
+        uint64_t last; /* looked at */
 } EventListing;
 
 static int list_event(const AuditEntry *e, void *userdata)
 {
-        const EventListing *l = userdata;
+        EventListing *l = userdata;
         halfkey_v1_Event out = halfkey_v1_Event_init_zero;
 
+        if (!page_goes_on(&l->page)) return PAGE_E_FULL;
+        l->last = e->sequence;
         if (l->node && !bytes_equal(BYTES_ARRAY(e->node_id), BYTES(l->node, NODE_ID_SIZE))) return 0;
+        l->page.left--;
         out.sequence = e->sequence;
         out.at = e->at;
         PROTO_SET_TEXT(out.kind, e->kind);
@@ -325,15 +366,21 @@ static int list_event(const AuditEntry *e, void *userdata)
 static void list_events(RpcServerCall *call, Bytes request, void *userdata)
 {
         halfkey_v1_ListEventsRequest in = halfkey_v1_ListEventsRequest_init_zero;
+        halfkey_v1_Event more = halfkey_v1_Event_init_zero;
         Service *s = userdata;
+        EventListing l;
         NodeRecord n;
         int r = 0;
 
         if (!admin_decode(call, halfkey_v1_ListEventsRequest_fields, request, &in)) return;
         if (in.node[0]) r = find_node(s, in.node, &n);
-        if (r == 0)
-                r = store_audit_each(s->store, in.after, list_event,
-                                     &(EventListing){ call, in.node[0] ? n.id : NULL });
+        l = (EventListing){ call, in.node[0] ? n.id : NULL, page_of(in.page_size, EVENTS_PAGE, EVENTS_PAGE_MAX),
+                            0 };
+        if (r == 0) r = store_audit_each(s->store, in.after, list_event, &l);
+        if (r == PAGE_E_FULL) {
+                more.next = l.last;
+                r = admin_send(call, halfkey_v1_Event_fields, &more);
+        }
         admin_finish(call, r);
 }
 

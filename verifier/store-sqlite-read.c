@@ -96,13 +96,25 @@ int sqlite_node_find(Store *store, const char *text, NodeRecord *ret)
         return r == STORE_E_ABSENT ? find_by_digits(s, text, ret) : r;
 }
 
-int sqlite_node_each(Store *store, int (*visit)(const NodeRecord *n, void *userdata), void *userdata)
+int sqlite_node_count(Store *store, uint64_t *ret)
 {
         SqliteStore *s = inner(store);
-        cleanup_sql sqlite3_stmt *stmt = sql_get(s, SQL_NODE_ALL);
+        cleanup_sql sqlite3_stmt *stmt = sql_get(s, SQL_NODE_COUNT);
+        const int r = sql_step(s, stmt);
+
+        if (r == 0) *ret = sql_int(stmt, 0);
+        return r;
+}
+
+int sqlite_node_each(Store *store, const char *after, int (*visit)(const NodeRecord *n, void *userdata),
+                     void *userdata)
+{
+        SqliteStore *s = inner(store);
+        cleanup_sql sqlite3_stmt *stmt = sql_get(s, SQL_NODE_AFTER);
         NodeRecord n;
         int r;
 
+        sql_bind_text(stmt, 1, after);
         for (;;) {
                 r = sql_step(s, stmt);
                 if (r != 0) return r == STORE_E_ABSENT ? 0 : r;

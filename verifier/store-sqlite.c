@@ -51,7 +51,8 @@ static const char *const statements[SQL_COUNT] = {
         [SQL_NODE_GET] = "SELECT " NODE_COLUMNS " WHERE id = ?1",
         [SQL_NODE_BY_NAME] = "SELECT " NODE_COLUMNS " WHERE name = ?1",
         [SQL_NODE_RANGE] = "SELECT " NODE_COLUMNS " WHERE id >= ?1 AND id <= ?2 LIMIT 2",
-        [SQL_NODE_ALL] = "SELECT " NODE_COLUMNS " ORDER BY name",
+        [SQL_NODE_AFTER] = "SELECT " NODE_COLUMNS " WHERE name > ?1 ORDER BY name",
+        [SQL_NODE_COUNT] = "SELECT count(*) FROM node",
         [SQL_NODE_INSERT] = "INSERT INTO node (id, name, revision, baseline_log, last_log, record)"
                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         [SQL_NODE_UPDATE] =
@@ -263,6 +264,7 @@ static const StoreOps sqlite_ops = {
         .node_get = sqlite_node_get,
         .node_find = sqlite_node_find,
         .node_each = sqlite_node_each,
+        .node_count = sqlite_node_count,
         .local_get = sqlite_local_get,
         .recovery_get = sqlite_recovery_get,
         .log_get = sqlite_log_get,

@@ -15,7 +15,8 @@ typedef enum SqlStatement {
         SQL_NODE_GET,
         SQL_NODE_BY_NAME,
         SQL_NODE_RANGE,
-        SQL_NODE_ALL,
+        SQL_NODE_AFTER,
+        SQL_NODE_COUNT,
         SQL_NODE_INSERT,
         SQL_NODE_UPDATE,
         SQL_NODE_DELETE,
@@ -73,7 +74,9 @@ int sql_text(sqlite3_stmt *stmt, int column, char *dst, size_t max);
 /* store-sqlite-read.c; contracts as in store.h */
 int sqlite_node_get(Store *s, const uint8_t *id, NodeRecord *ret);
 int sqlite_node_find(Store *s, const char *text, NodeRecord *ret);
-int sqlite_node_each(Store *s, int (*visit)(const NodeRecord *n, void *userdata), void *userdata);
+int sqlite_node_each(Store *s, const char *after, int (*visit)(const NodeRecord *n, void *userdata),
+                     void *userdata);
+int sqlite_node_count(Store *s, uint64_t *ret);
 int sqlite_local_get(Store *s, const uint8_t *id, NodeLocal *ret);
 int sqlite_recovery_get(Store *s, const uint8_t *id, Bytes volume_id, uint8_t **ret, size_t *ret_size,
                         char *ret_role);

@@ -74,7 +74,9 @@ typedef struct StoreOps {
         void (*free)(Store *s);
         int (*node_get)(Store *s, const uint8_t *id, NodeRecord *ret);
         int (*node_find)(Store *s, const char *text, NodeRecord *ret);
-        int (*node_each)(Store *s, int (*visit)(const NodeRecord *n, void *userdata), void *userdata);
+        int (*node_each)(Store *s, const char *after, int (*visit)(const NodeRecord *n, void *userdata),
+                         void *userdata);
+        int (*node_count)(Store *s, uint64_t *ret);
         int (*local_get)(Store *s, const uint8_t *id, NodeLocal *ret);
         int (*recovery_get)(Store *s, const uint8_t *id, Bytes volume_id, uint8_t **ret, size_t *ret_size,
                             char *ret_role);
@@ -116,7 +118,18 @@ static inline _must_check_ int store_node_find(Store *s, const char *text, NodeR
 static inline _must_check_ int store_node_each(Store *s, int (*visit)(const NodeRecord *n, void *userdata),
                                                void *userdata)
 {
-        return s->ops->node_each(s, visit, userdata);
+        return s->ops->node_each(s, "", visit, userdata);
+}
+/* The same from the first name behind `after` on. */
+static inline _must_check_ int store_node_each_after(Store *s, const char *after,
+                                                     int (*visit)(const NodeRecord *n, void *userdata),
+                                                     void *userdata)
+{
+        return s->ops->node_each(s, after, visit, userdata);
+}
+static inline _must_check_ int store_node_count(Store *s, uint64_t *ret)
+{
+        return s->ops->node_count(s, ret);
 }
 /* Zeros with the id where nothing is known. */
 static inline _must_check_ int store_local_get(Store *s, const uint8_t id[static NODE_ID_SIZE], NodeLocal *ret)
