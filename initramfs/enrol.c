@@ -199,8 +199,7 @@ static int check_recipients(const Enrolment *e)
 
 static int header_key_of(const Enrolment *e, const Token *t, Secret **ret)
 {
-        return unlock_header_key(e->node_half, e->registered->cluster_half, t->volume_id, t->role, t->node_id,
-                                 ret);
+        return unlock_header_key(e->node_half, e->registered->cluster_half, t, ret);
 }
 
 static int add_keyslots(Enrolment *e, OwnVolume *v, const EnrolPlan *plan, Token *t, const Secret *volume_key,
@@ -212,8 +211,7 @@ static int add_keyslots(Enrolment *e, OwnVolume *v, const EnrolPlan *plan, Token
 
         t->keyslot = plan->keyslot;
         t->recovery_keyslot = plan->recovery_keyslot;
-        r = unlock_volume_passphrase(e->node_half, e->registered->cluster_half, t->volume_id, t->role, t->node_id,
-                                     &passphrase);
+        r = unlock_volume_passphrase(e->node_half, e->registered->cluster_half, t, &passphrase);
         if (r == 0) r = enrol_add_keyslot(v->volume, volume_key, plan->keyslot, passphrase);
         if (r == 0) r = recovery_key_generate(&recovery);
         if (r == 0) r = enrol_add_keyslot(v->volume, volume_key, plan->recovery_keyslot, recovery);

@@ -378,11 +378,9 @@ int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secr
         const Token *t = v->token;
         int r;
 
-        r = unlock_header_key(node_half, cluster_half, t->volume_id, t->role, t->node_id, &header_key);
+        r = unlock_header_key(node_half, cluster_half, t, &header_key);
         if (r == 0) r = volume_verify_record(v->volume, t, RECORD_TAG_HALVES, header_key);
-        if (r == 0)
-                r = unlock_volume_passphrase(node_half, cluster_half, t->volume_id, t->role, t->node_id,
-                                             &passphrase);
+        if (r == 0) r = unlock_volume_passphrase(node_half, cluster_half, t, &passphrase);
         if (r == 0) r = volume_unlock_keyslot(v->volume, t->keyslot, passphrase, ret_volume_key);
         return r;
 }

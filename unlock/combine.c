@@ -9,13 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { BOTH_SIZE = 2 * COMBINE_HALF_SIZE };
-
-typedef struct VolumeName {
-        const uint8_t *volume_id;
-        const char *role;
-        const uint8_t *node_id;
-} VolumeName;
+enum { BOTH_SIZE = 2 * COMBINE_HALF_SIZE, EPOCH_OF_ENROLMENT = 1 };
 
 static int derive(const Secret *both, Bytes info, Secret **ret)
 {
@@ -23,8 +17,8 @@ static int derive(const Secret *both, Bytes info, Secret **ret)
 }
 
 /* One volume's key for one use, the label's. */
-static int derive_for(const char *label, const Secret *node_half, const Secret *cluster_half,
-                      const VolumeName *name, Secret **ret)
+static int derive_for(const char *label, const Secret *node_half, const Secret *cluster_half, const Token *t,
+                      Secret **ret)
 {
         cleanup_writer Writer w = WRITER_INIT(256);
         cleanup_secret Secret *both = NULL;
@@ -33,12 +27,16 @@ static int derive_for(const char *label, const Secret *node_half, const Secret *
 
         if (node_half->size != COMBINE_HALF_SIZE || cluster_half->size != COMBINE_HALF_SIZE)
                 return error_set(-EINVAL, "a key half is not %d bytes", COMBINE_HALF_SIZE);
-        if (name->role[0] == '\0' || strlen(name->role) > TOKEN_ROLE_MAX)
-                return error_set(-EINVAL, "a volume's role is 1 to %d characters", TOKEN_ROLE_MAX);
+        if (t->role[0] == '\0') return error_set(-EINVAL, "a volume's role is 1 to %d characters", TOKEN_ROLE_MAX);
+        if (t->epoch < EPOCH_OF_ENROLMENT) return error_set(-EINVAL, "a volume's epoch is 1 or more");
         writer_prefixed(&w, BYTES(label, strlen(label)));
-        writer_prefixed(&w, BYTES(name->volume_id, TOKEN_VOLUME_ID_SIZE));
-        writer_prefixed(&w, BYTES(name->role, strlen(name->role)));
-        writer_prefixed(&w, BYTES(name->node_id, TOKEN_NODE_ID_SIZE));
+        writer_prefixed(&w, BYTES_ARRAY(t->volume_id));
+        writer_prefixed(&w, BYTES(t->role, strlen(t->role)));
+        writer_prefixed(&w, BYTES_ARRAY(t->node_id));
+        if (t->epoch > EPOCH_OF_ENROLMENT) {
+                writer_be32(&w, sizeof(t->epoch));
+                writer_be64(&w, t->epoch);
+        }
         r = writer_finish(&w, &info);
         if (r < 0) return r;
         r = secret_new(BOTH_SIZE, &both);
@@ -48,20 +46,12 @@ static int derive_for(const char *label, const Secret *node_half, const Secret *
         return derive(both, info, ret);
 }
 
-int unlock_volume_passphrase(const Secret *node_half, const Secret *cluster_half,
-                             const uint8_t volume_id[static TOKEN_VOLUME_ID_SIZE], const char *role,
-                             const uint8_t node_id[static TOKEN_NODE_ID_SIZE], Secret **ret)
+int unlock_volume_passphrase(const Secret *node_half, const Secret *cluster_half, const Token *t, Secret **ret)
 {
-        const VolumeName name = { volume_id, role, node_id };
-
-        return derive_for("halfkey volume key v1", node_half, cluster_half, &name, ret);
+        return derive_for("halfkey volume key v1", node_half, cluster_half, t, ret);
 }
 
-int unlock_header_key(const Secret *node_half, const Secret *cluster_half,
-                      const uint8_t volume_id[static TOKEN_VOLUME_ID_SIZE], const char *role,
-                      const uint8_t node_id[static TOKEN_NODE_ID_SIZE], Secret **ret)
+int unlock_header_key(const Secret *node_half, const Secret *cluster_half, const Token *t, Secret **ret)
 {
-        const VolumeName name = { volume_id, role, node_id };
-
-        return derive_for("halfkey header key v1", node_half, cluster_half, &name, ret);
+        return derive_for("halfkey header key v1", node_half, cluster_half, t, ret);
 }

@@ -8,15 +8,16 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { MARK_VERSION = 1 };
 
 int enrol_mark_parse(Bytes json, EnrolMark *ret)
 {
         static const char *const keys[] = { "type", "keyslots", "version", "planned", NULL };
-        static const char *const types[] = { ENROL_MARK_TYPE, NULL };
+        static const char *const types[] = { ENROL_MARK_TYPE, REKEY_MARK_TYPE, NULL };
         cleanup_json JsonValue *document = NULL;
-        char type[sizeof(ENROL_MARK_TYPE)];
+        char type[sizeof(ENROL_MARK_TYPE)]; /* as long as the other one */
         EnrolMark mark = { 0 };
         int64_t version;
         Field f;
@@ -28,10 +29,12 @@ int enrol_mark_parse(Bytes json, EnrolMark *ret)
         r = field_object(&f, keys, NULL);
         if (r == 0) r = field_word(&f, "type", types, type, sizeof(type));
         if (r == 0) r = field_int(&f, "version", MARK_VERSION, MARK_VERSION, &version);
-        if (r == 0) r = field_number_set(&f, "keyslots", &mark.installer);
+        if (r == 0) r = field_number_set(&f, "keyslots", &mark.leaving);
         if (r == 0) r = field_number_set(&f, "planned", &mark.planned);
-        if (r == 0) *ret = mark;
-        return r;
+        if (r < 0) return r;
+        mark.rekey = strcmp(type, REKEY_MARK_TYPE) == 0;
+        *ret = mark;
+        return 0;
 }
 
 static void print_set(JsonWriter *w, const char *key, uint32_t set)
@@ -55,8 +58,8 @@ int enrol_mark_print(const EnrolMark *mark, char **ret)
 
         w.compact = true;
         json_writer_open_object(&w, NULL);
-        json_writer_text(&w, "type", ENROL_MARK_TYPE);
-        print_set(&w, "keyslots", mark->installer);
+        json_writer_text(&w, "type", mark->rekey ? REKEY_MARK_TYPE : ENROL_MARK_TYPE);
+        print_set(&w, "keyslots", mark->leaving);
         json_writer_int(&w, "version", MARK_VERSION);
         print_set(&w, "planned", mark->planned);
         json_writer_close(&w);

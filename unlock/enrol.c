@@ -8,7 +8,8 @@
 
 #include "base/error.h"
 #include "crypto/compare.h"
-#include "unlock/enrol-mark.h"
+#include "unlock/enrol-internal.h"
+#include "unlock/rekey.h"
 #include "unlock/volume-internal.h"
 
 #include <errno.h>
@@ -22,14 +23,14 @@ static const struct crypt_pbkdf_type cheap_kdf = {
         .flags = CRYPT_PBKDF_NO_BENCHMARK,
 };
 
-static bool is_taken(const Volume *v, int keyslot)
+bool enrol_is_taken(const Volume *v, int keyslot)
 {
         return crypt_keyslot_status(v->cd, keyslot) != CRYPT_SLOT_INACTIVE;
 }
 
-static int find_mark(const Volume *v, EnrolMark *ret, int *ret_number)
+int enrol_find_mark(const Volume *v, const char *type, EnrolMark *ret, int *ret_number)
 {
-        const int i = volume_find_token(v, ENROL_MARK_TYPE, 0);
+        const int i = volume_find_token(v, type, 0);
         Bytes json;
         int r;
 
@@ -41,11 +42,11 @@ static int find_mark(const Volume *v, EnrolMark *ret, int *ret_number)
         return r < 0 ? error_prefix(r, "%s: tokens.%d", v->path, i) : 0;
 }
 
-static int destroy(Volume *v, int keyslot)
+int enrol_destroy(Volume *v, int keyslot)
 {
         int r;
 
-        if (!is_taken(v, keyslot)) return 0;
+        if (!enrol_is_taken(v, keyslot)) return 0;
         r = crypt_keyslot_destroy(v->cd, keyslot);
         return r < 0 ? volume_failed(v, r, "keyslot cannot be removed") : 0;
 }
@@ -57,12 +58,12 @@ static int clear_leftovers(Volume *v, uint32_t in_use, EnrolMark *ret)
         int number = -1;
         int r;
 
-        r = find_mark(v, &mark, &number);
+        r = enrol_find_mark(v, ENROL_MARK_TYPE, &mark, &number);
         if (r < 0 && r != -EBADMSG && r != -ENOENT) return r; /* one that is not ours to understand is replaced */
         *ret = mark;
         for (int i = 0; i < HEADER_KEYSLOTS_MAX; i++) {
                 if (!(mark.planned & ~in_use & (1U << i))) continue;
-                r = destroy(v, i);
+                r = enrol_destroy(v, i);
                 if (r < 0) return r;
         }
         return 0;
@@ -73,7 +74,7 @@ static int plan(const Volume *v, int installer, EnrolPlan *ret)
         EnrolPlan p = { .installer_keyslot = installer, .keyslot = -1, .recovery_keyslot = -1 };
 
         for (int i = 0; i < HEADER_KEYSLOTS_MAX && p.recovery_keyslot < 0; i++) {
-                if (is_taken(v, i)) continue;
+                if (enrol_is_taken(v, i)) continue;
                 if (p.keyslot < 0) p.keyslot = i;
                 else p.recovery_keyslot = i;
         }
@@ -82,16 +83,16 @@ static int plan(const Volume *v, int installer, EnrolPlan *ret)
         return 0;
 }
 
-static int write_mark(Volume *v, const EnrolMark *mark)
+int enrol_write_mark(Volume *v, const EnrolMark *mark)
 {
-        const int old = volume_find_token(v, ENROL_MARK_TYPE, 0);
+        const int old = volume_find_token(v, mark->rekey ? REKEY_MARK_TYPE : ENROL_MARK_TYPE, 0);
         cleanup_free char *json = NULL;
         int r;
 
         r = enrol_mark_print(mark, &json);
         if (r < 0) return r;
         r = crypt_token_json_set(v->cd, old < 0 ? CRYPT_ANY_TOKEN : old, json);
-        return r < 0 ? volume_failed(v, r, "the mark of the enrolment cannot be written") : 0;
+        return r < 0 ? volume_failed(v, r, "the mark of what is under way cannot be written") : 0;
 }
 
 int enrol_begin(Volume *v, const Secret *installer_key, EnrolPlan *ret, Secret **ret_volume_key)
@@ -113,16 +114,16 @@ int enrol_begin(Volume *v, const Secret *installer_key, EnrolPlan *ret, Secret *
         if (r < 0) return r;
         r = plan(v, installer, &p);
         if (r < 0) return r;
-        mark = (EnrolMark){ .installer = 1U << p.installer_keyslot,
+        mark = (EnrolMark){ .leaving = 1U << p.installer_keyslot,
                             .planned = 1U << p.keyslot | 1U << p.recovery_keyslot };
-        r = write_mark(v, &mark);
+        r = enrol_write_mark(v, &mark);
         if (r < 0) return r;
         *ret = p;
         *ret_volume_key = TAKE_PTR(key);
         return 0;
 }
 
-static int same_key(const Volume *v, const Secret *a, const Secret *b)
+int enrol_same_key(const Volume *v, const Secret *a, const Secret *b)
 {
         if (crypto_equal(secret_bytes(a), secret_bytes(b)) == 0) return 0;
         return error_set(-EIO, "%s: a keyslot gave back another volume key", v->path);
@@ -139,7 +140,7 @@ static int prove_keyslot(const Volume *v, int keyslot, const Secret *passphrase,
         r = volume_check(fresh, HEADER_USE_TYPED);
         if (r == 0) r = volume_unlock_keyslot(fresh, keyslot, passphrase, &key);
         if (r != 0) return error_prefix(-EIO, "a new keyslot cannot be proven");
-        return same_key(v, key, volume_key);
+        return enrol_same_key(v, key, volume_key);
 }
 
 int enrol_add_keyslot(Volume *v, const Secret *volume_key, int keyslot, const Secret *passphrase)
@@ -147,7 +148,7 @@ int enrol_add_keyslot(Volume *v, const Secret *volume_key, int keyslot, const Se
         int r;
 
         if (keyslot < 0 || keyslot >= HEADER_KEYSLOTS_MAX) return -EINVAL;
-        if (is_taken(v, keyslot)) return error_set(-EEXIST, "%s: keyslot %d is taken", v->path, keyslot);
+        if (enrol_is_taken(v, keyslot)) return error_set(-EEXIST, "%s: keyslot %d is taken", v->path, keyslot);
         volume_invalidate(v);
         r = crypt_set_pbkdf_type(v->cd, &cheap_kdf);
         if (r < 0) return volume_failed(v, r, "key derivation");
@@ -196,7 +197,7 @@ int enrol_write_token(Volume *v, const Token *t)
                 return error_set(VOLUME_E_REFUSED, "%s: more than one halfkey token", v->path);
         r = token_print(t, &json);
         if (r < 0) return r;
-        if (!is_taken(v, t->keyslot)) return error_set(-EINVAL, "%s: no keyslot %d", v->path, t->keyslot);
+        if (!enrol_is_taken(v, t->keyslot)) return error_set(-EINVAL, "%s: no keyslot %d", v->path, t->keyslot);
         volume_invalidate(v);
         r = crypt_token_json_set(v->cd, old < 0 ? CRYPT_ANY_TOKEN : old, json);
         if (r < 0) return volume_failed(v, r, "the token cannot be written");
@@ -222,8 +223,7 @@ int enrol_prove(const char *path, const Secret *passphrase, const Secret *header
         return 0;
 }
 
-/* Keyslots that no removal touches. */
-static int protected_keyslots(const Volume *v, uint32_t *ret)
+int enrol_protected_keyslots(const Volume *v, uint32_t *ret)
 {
         cleanup_token Token *t = NULL;
         int r;
@@ -242,8 +242,8 @@ static int remove_listed(Volume *v, uint32_t listed, size_t *ret_removed)
         int r;
 
         for (int i = 0; i < HEADER_KEYSLOTS_MAX; i++) {
-                if (!(listed & (1U << i)) || !is_taken(v, i)) continue;
-                r = destroy(v, i);
+                if (!(listed & (1U << i)) || !enrol_is_taken(v, i)) continue;
+                r = enrol_destroy(v, i);
                 if (r < 0) return r;
                 n++;
         }
@@ -251,7 +251,8 @@ static int remove_listed(Volume *v, uint32_t listed, size_t *ret_removed)
         return 0;
 }
 
-int enrol_remove_installer(const char *path, size_t *ret_removed)
+/* What the mark of that kind says is leaving, and the mark. */
+static int remove_leaving(const char *path, const char *type, size_t *ret_removed)
 {
         cleanup_volume Volume *v = NULL;
         EnrolMark mark = { 0 };
@@ -262,25 +263,35 @@ int enrol_remove_installer(const char *path, size_t *ret_removed)
         r = volume_open(path, &v);
         if (r < 0) return r;
         r = volume_check(v, HEADER_USE_TOKEN);
-        if (r == 0) r = protected_keyslots(v, &stay);
+        if (r == 0) r = enrol_protected_keyslots(v, &stay);
         if (r != 0) return r;
-        r = find_mark(v, &mark, &number);
+        r = enrol_find_mark(v, type, &mark, &number);
         if (r < 0 && r != -ENOENT) return r;
         if (r == 0) {
                 volume_invalidate(v);
-                r = remove_listed(v, mark.installer & ~stay, &removed);
+                r = remove_listed(v, mark.leaving & ~stay, &removed);
                 if (r < 0) return r;
                 r = crypt_token_json_set(v->cd, number, NULL);
-                if (r < 0) return volume_failed(v, r, "the mark of the enrolment cannot be removed");
+                if (r < 0) return volume_failed(v, r, "the mark of what was under way cannot be removed");
         }
         *ret_removed = removed;
         return 0;
 }
 
-static int free_keyslot(const Volume *v)
+int enrol_remove_installer(const char *path, size_t *ret_removed)
+{
+        return remove_leaving(path, ENROL_MARK_TYPE, ret_removed);
+}
+
+int rekey_retire(const char *path, size_t *ret_removed)
+{
+        return remove_leaving(path, REKEY_MARK_TYPE, ret_removed);
+}
+
+int enrol_free_keyslot(const Volume *v)
 {
         for (int i = 0; i < HEADER_KEYSLOTS_MAX; i++)
-                if (!is_taken(v, i)) return i;
+                if (!enrol_is_taken(v, i)) return i;
         return error_set(-ENOSPC, "%s: no keyslot is free", v->path);
 }
 
@@ -291,22 +302,22 @@ int enrol_renew_recovery(Volume *v, const EnrolKeys *keys, Token *t, const Secre
         EnrolMark mark;
         int fresh, r;
 
-        r = protected_keyslots(v, &stay);
+        r = enrol_protected_keyslots(v, &stay);
         if (r != 0) return r;
         volume_invalidate(v);
         r = clear_leftovers(v, stay, &mark);
         if (r < 0) return r;
-        fresh = free_keyslot(v);
+        fresh = enrol_free_keyslot(v);
         if (fresh < 0) return fresh;
         mark.planned = stay | 1U << fresh;
-        r = write_mark(v, &mark);
+        r = enrol_write_mark(v, &mark);
         if (r == 0) r = enrol_add_keyslot(v, keys->volume_key, fresh, recovery);
         if (r != 0) return r;
         t->recovery_keyslot = fresh;
         r = enrol_record(v, keys, t);
         if (r == 0) r = enrol_write_token(v, t);
         if (r != 0) return r;
-        return old == TOKEN_KEYSLOT_NONE ? 0 : destroy(v, old);
+        return old == TOKEN_KEYSLOT_NONE ? 0 : enrol_destroy(v, old);
 }
 
 int enrol_remove_keyslots_except(Volume *v, const int *keep, size_t n_keep)
@@ -316,11 +327,11 @@ int enrol_remove_keyslots_except(Volume *v, const int *keep, size_t n_keep)
         int r;
 
         for (size_t i = 0; i < n_keep; i++) {
-                if (keep[i] < 0 || keep[i] >= HEADER_KEYSLOTS_MAX || !is_taken(v, keep[i]))
+                if (keep[i] < 0 || keep[i] >= HEADER_KEYSLOTS_MAX || !enrol_is_taken(v, keep[i]))
                         return error_set(-EINVAL, "%s: no keyslot %d to keep", v->path, keep[i]);
                 kept |= 1U << keep[i];
         }
-        r = protected_keyslots(v, &stay);
+        r = enrol_protected_keyslots(v, &stay);
         if (r != 0) return r;
         if ((kept & stay) != stay)
                 return error_set(-EINVAL, "%s: the list leaves out a keyslot of the halfkey token", v->path);
@@ -334,10 +345,10 @@ int enrol_remove_keyslot(Volume *v, int keyslot)
         int r;
 
         if (keyslot < 0 || keyslot >= HEADER_KEYSLOTS_MAX) return -EINVAL;
-        r = protected_keyslots(v, &stay);
+        r = enrol_protected_keyslots(v, &stay);
         if (r != 0) return r;
         if (stay & (1U << keyslot))
                 return error_set(-EINVAL, "%s: keyslot %d belongs to the halfkey token", v->path, keyslot);
         volume_invalidate(v);
-        return destroy(v, keyslot);
+        return enrol_destroy(v, keyslot);
 }

@@ -72,16 +72,9 @@ static void put_keyslot(Writer *w, const HeaderKeyslot *k)
         writer_prefixed(w, BYTES(k->salt, k->salt_size));
 }
 
-static int encode(const Header *h, const Token *t, Writer *w, Bytes *ret)
+/* What says where the data is and how it is read. */
+static void put_data(Writer *w, const Header *h)
 {
-        const HeaderKeyslot *k = header_keyslot(h, t->keyslot);
-        uint8_t hash[SHA256_SIZE];
-        int r;
-
-        if (!k || !k->bound || h->reencrypting)
-                return error_set(-EINVAL, "keyslot %d does not hold the volume key", t->keyslot);
-        r = token_hash(t, hash);
-        if (r < 0) return r;
         put_text(w, "halfkey header v1");
         put_number(w, h->segment.offset);
         put_text(w, h->segment.encryption);
@@ -93,6 +86,19 @@ static int encode(const Header *h, const Token *t, Writer *w, Bytes *ret)
         put_number(w, h->flags);
         put_number(w, h->json_size);
         put_number(w, h->keyslots_size);
+}
+
+static int encode(const Header *h, const Token *t, Writer *w, Bytes *ret)
+{
+        const HeaderKeyslot *k = header_keyslot(h, t->keyslot);
+        uint8_t hash[SHA256_SIZE];
+        int r;
+
+        if (!k || !k->bound || h->reencrypting)
+                return error_set(-EINVAL, "keyslot %d does not hold the volume key", t->keyslot);
+        r = token_hash(t, hash);
+        if (r < 0) return r;
+        put_data(w, h);
         put_keyslot(w, k);
         writer_prefixed(w, BYTES_ARRAY(hash));
         return writer_finish(w, ret);
@@ -181,6 +187,22 @@ int record_compare(const Header *h, const Token *t)
         Bytes record;
 
         return compare(h, t, &w, &record);
+}
+
+int record_same_volume(const Header *was, const Header *is)
+{
+        cleanup_writer Writer a = WRITER_INIT(TOKEN_RECORD_MAX), b = WRITER_INIT(TOKEN_RECORD_MAX);
+        Bytes x, y;
+        int r;
+
+        if (was->reencrypting || is->reencrypting)
+                return error_set(RECORD_E_REFUSED, "a re-encryption is in progress");
+        put_data(&a, was);
+        put_data(&b, is);
+        r = writer_finish(&a, &x);
+        if (r == 0) r = writer_finish(&b, &y);
+        if (r < 0) return r;
+        return bytes_equal(x, y) ? 0 : name_difference(x, y);
 }
 
 int record_verify(const Header *h, const Token *t, RecordTag which, const Secret *key)

@@ -31,5 +31,9 @@ _must_check_ int record_write(const Header *h, Token *t, const Secret *mac_key, 
 /* The header is as t's record has it. RECORD_E_REFUSED names the first field that is not, with both values. */
 _must_check_ int record_compare(const Header *h, const Token *t);
 
+/* Both headers describe the same data: segment, digest, flags and sizes. RECORD_E_REFUSED names the first field
+ * that differs. Keyslots and tokens may. */
+_must_check_ int record_same_volume(const Header *was, const Header *is);
+
 /* record_compare(), and the tag of that kind verifies with the key. RECORD_E_REFUSED. */
 _must_check_ int record_verify(const Header *h, const Token *t, RecordTag which, const Secret *key);

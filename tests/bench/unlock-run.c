@@ -197,8 +197,7 @@ static void combine_and_cap(Life *l, const Secret *node_half, const halfkey_v1_U
         Digest event;
 
         CHECK_OK(secret_new_copy(PROTO_BYTES(result->half[0].half), &cluster_half));
-        CHECK_OK(
-                unlock_volume_passphrase(node_half, cluster_half, t->volume_id, t->role, t->node_id, &passphrase));
+        CHECK_OK(unlock_volume_passphrase(node_half, cluster_half, t, &passphrase));
         memcpy(volume.id, t->volume_id, sizeof(volume.id));
         CHECK_OK(attest_volume_tag(secret_bytes(passphrase), volume.id, volume.role, volume.tag));
         CHECK_OK(attest_cap_event(HASH_SHA256, ATTEST_CAP_ATTESTED, &volume, 1, &event));

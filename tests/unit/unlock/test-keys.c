@@ -22,19 +22,36 @@ static Secret *secret_of(const void *p, size_t n)
 static const uint8_t id[TOKEN_VOLUME_ID_SIZE] = { 0xb0, 0xb1, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7,
                                                   0xb8, 0xb9, 0xba, 0xbb, 0xbc, 0xbd, 0xbe, 0xbf };
 
-static Secret *combined(uint8_t node_byte, uint8_t cluster_byte, const char *role, uint8_t node_id_byte)
+static Token *token_of(const char *role, uint8_t node_id_byte, uint64_t epoch)
+{
+        Token *t = NULL;
+
+        CHECK_OK(token_new(&t));
+        memcpy(t->volume_id, id, sizeof(id));
+        memset(t->node_id, node_id_byte, sizeof(t->node_id));
+        (void)snprintf(t->role, sizeof(t->role), "%s", role);
+        t->epoch = epoch;
+        return t;
+}
+
+static Secret *combined_at(uint64_t epoch, uint8_t node_byte, uint8_t cluster_byte, const char *role,
+                           uint8_t node_id_byte)
 {
         cleanup_secret Secret *node = NULL, *cluster = NULL;
-        uint8_t node_id[TOKEN_NODE_ID_SIZE];
+        cleanup_token Token *t = token_of(role, node_id_byte, epoch);
         Secret *s = NULL;
 
         CHECK_OK(secret_new(COMBINE_HALF_SIZE, &node));
         CHECK_OK(secret_new(COMBINE_HALF_SIZE, &cluster));
         memset(node->data, node_byte, node->size);
         memset(cluster->data, cluster_byte, cluster->size);
-        memset(node_id, node_id_byte, sizeof(node_id));
-        CHECK_OK(unlock_volume_passphrase(node, cluster, id, role, node_id, &s));
+        CHECK_OK(unlock_volume_passphrase(node, cluster, t, &s));
         return s;
+}
+
+static Secret *combined(uint8_t node_byte, uint8_t cluster_byte, const char *role, uint8_t node_id_byte)
+{
+        return combined_at(1, node_byte, cluster_byte, role, node_id_byte);
 }
 
 /* Made by Python's hmac module from the header's words (tests are to notice a change of the format):
@@ -49,12 +66,23 @@ static void passphrase_is_the_documented_one(void)
         CHECK_BYTES(secret_bytes(s), BYTES_ARRAY(expected));
 }
 
+/* The same with info || 00000008 || epoch. */
+static void a_rekey_makes_another_one(void)
+{
+        cleanup_secret Secret *s = combined_at(2, 0x11, 0x22, "root", 0xc0);
+        uint8_t expected[COMBINE_PASSPHRASE_SIZE];
+
+        CHECK_OK(hex_decode("7d8c805172a27834cd9e96c05651cccefa58b270e8ccd8461b2b07e549ec5322", expected,
+                            sizeof(expected)));
+        CHECK_BYTES(secret_bytes(s), BYTES_ARRAY(expected));
+}
+
 static void every_part_changes_the_passphrase(void)
 {
         cleanup_secret Secret *s = combined(0x11, 0x22, "root", 0xc0);
         Secret *all[] = { combined(0x12, 0x22, "root", 0xc0), combined(0x11, 0x23, "root", 0xc0),
                           combined(0x22, 0x11, "root", 0xc0), combined(0x11, 0x22, "data:a", 0xc0),
-                          combined(0x11, 0x22, "root", 0xc1) };
+                          combined(0x11, 0x22, "root", 0xc1), combined_at(2, 0x11, 0x22, "root", 0xc0) };
 
         for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
                 CHECK(memcmp(s->data, all[i]->data, COMBINE_PASSPHRASE_SIZE) != 0);
@@ -65,14 +93,16 @@ static void every_part_changes_the_passphrase(void)
 static void halves_have_one_size(void)
 {
         cleanup_secret Secret *half = NULL, *shorter = NULL;
-        uint8_t node_id[TOKEN_NODE_ID_SIZE] = { 0 };
+        cleanup_token Token *t = token_of("root", 0, 1), *nobody = token_of("", 0, 1),
+                            *never = token_of("root", 0, 0);
         Secret *none = (Secret *)0x1;
 
         CHECK_OK(secret_new(COMBINE_HALF_SIZE, &half));
         CHECK_OK(secret_new(COMBINE_HALF_SIZE - 1, &shorter));
-        CHECK_RESULT(unlock_volume_passphrase(half, shorter, id, "root", node_id, &none), -EINVAL);
-        CHECK_RESULT(unlock_volume_passphrase(shorter, half, id, "root", node_id, &none), -EINVAL);
-        CHECK_RESULT(unlock_volume_passphrase(half, half, id, "", node_id, &none), -EINVAL);
+        CHECK_RESULT(unlock_volume_passphrase(half, shorter, t, &none), -EINVAL);
+        CHECK_RESULT(unlock_volume_passphrase(shorter, half, t, &none), -EINVAL);
+        CHECK_RESULT(unlock_volume_passphrase(half, half, nobody, &none), -EINVAL);
+        CHECK_RESULT(unlock_volume_passphrase(half, half, never, &none), -EINVAL);
         CHECK(none == (Secret *)0x1);
 }
 
@@ -155,6 +185,7 @@ static void other_passphrases_are_not_recovery_keys(void)
 int main(void)
 {
         RUN(passphrase_is_the_documented_one);
+        RUN(a_rekey_makes_another_one);
         RUN(every_part_changes_the_passphrase);
         RUN(halves_have_one_size);
         RUN(recovery_key_has_its_form);

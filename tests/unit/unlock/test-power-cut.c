@@ -8,14 +8,16 @@
 
 #include "image.h"
 #include "samples.h"
+#include "unlock/combine.h"
 #include "unlock/enrol.h"
 #include "unlock/recovery-key.h"
+#include "unlock/rekey.h"
 
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { IMAGE_MIB = 16 + 20, SECTORS = 16, STEP_REENCRYPT = 1, STEP_ENROL, STEP_RENEW };
+enum { IMAGE_MIB = 16 + 20, SECTORS = 16, STEP_REENCRYPT = 1, STEP_ENROL, STEP_RENEW, STEP_REKEY, STEP_RETIRE };
 
 static const char installer[] = "installer";
 static long cut_at, writes_left = -1; /* below 0: no cut */
@@ -31,21 +33,31 @@ ssize_t write(int fd, const void *p, size_t n)
         return syscall(SYS_write, fd, p, n);
 }
 
+/* Both halves are this text, so that each run derives what the one before it did. */
+static void keys_of(const Token *t, Secret **ret_passphrase, Secret **ret_header_key)
+{
+        cleanup_secret Secret *half = image_secret("32 bytes that are half of a key.");
+
+        CHECK_OK(unlock_volume_passphrase(half, half, t, ret_passphrase));
+        CHECK_OK(unlock_header_key(half, half, t, ret_header_key));
+}
+
 static void enrol(void)
 {
         cleanup_secret Secret *key = image_secret(installer), *volume_key = NULL, *proven = NULL;
-        cleanup_secret Secret *passphrase = NULL, *recovery = NULL, *header_key = image_secret("header key");
+        cleanup_secret Secret *passphrase = NULL, *recovery = NULL, *header_key = NULL;
         cleanup_token Token *t = NULL;
         cleanup_volume Volume *v = NULL;
         EnrolPlan plan;
 
-        CHECK_OK(secret_new_random(32, &passphrase));
         CHECK_OK(recovery_key_generate(&recovery));
         CHECK_OK(volume_open(image_path, &v));
         CHECK_OK(enrol_begin(v, key, &plan, &volume_key));
+        t = sample_token(plan.keyslot, plan.recovery_keyslot);
+        t->epoch = 1;
+        keys_of(t, &passphrase, &header_key);
         CHECK_OK(enrol_add_keyslot(v, volume_key, plan.keyslot, passphrase));
         CHECK_OK(enrol_add_keyslot(v, volume_key, plan.recovery_keyslot, recovery));
-        t = sample_token(plan.keyslot, plan.recovery_keyslot);
         CHECK_OK(enrol_record(v, &(EnrolKeys){ .volume_key = volume_key, .header_key = header_key }, t));
         CHECK_OK(enrol_write_token(v, t));
         CHECK_OK(enrol_prove(image_path, passphrase, header_key, &proven));
@@ -68,8 +80,8 @@ static Secret *volume_key(HeaderUse use)
 static void renew_recovery(void)
 {
         cleanup_secret Secret *key = volume_key(HEADER_USE_TYPED), *recovery = NULL, *proven = NULL;
-        cleanup_secret Secret *header_key = image_secret("header key");
-        const EnrolKeys keys = { .volume_key = key, .header_key = header_key };
+        cleanup_secret Secret *passphrase = NULL, *header_key = NULL;
+        EnrolKeys keys = { .volume_key = key };
         cleanup_token Token *t = NULL;
         cleanup_volume Volume *v = NULL;
         int keyslot;
@@ -78,6 +90,8 @@ static void renew_recovery(void)
         CHECK_OK(volume_open(image_path, &v));
         CHECK_OK(volume_check(v, HEADER_USE_TOKEN));
         CHECK_OK(volume_token(v, &t));
+        keys_of(t, &passphrase, &header_key);
+        keys.header_key = header_key;
         CHECK_OK(enrol_renew_recovery(v, &keys, t, recovery));
         CHECK_OK(volume_check(v, HEADER_USE_TYPED));
         CHECK_OK(volume_try_any(v, recovery, &keyslot, &proven));
@@ -86,13 +100,54 @@ static void renew_recovery(void)
         CHECK_OK(volume_verify_record(v, t, RECORD_TAG_VOLUME_KEY, proven));
 }
 
+/* As an attested boot does: by the token that is there, whichever that is. */
+static Secret *open_attested(Volume **ret, Token **ret_token)
+{
+        cleanup_secret Secret *passphrase = NULL, *header_key = NULL;
+        Secret *key = NULL;
+
+        CHECK_OK(volume_open(image_path, ret));
+        CHECK_OK(volume_check(*ret, HEADER_USE_TOKEN));
+        CHECK_OK(volume_token(*ret, ret_token));
+        keys_of(*ret_token, &passphrase, &header_key);
+        CHECK_OK(volume_verify_record(*ret, *ret_token, RECORD_TAG_HALVES, header_key));
+        CHECK_OK(volume_unlock_keyslot(*ret, (*ret_token)->keyslot, passphrase, &key));
+        CHECK_OK(volume_verify_record(*ret, *ret_token, RECORD_TAG_VOLUME_KEY, key));
+        return key;
+}
+
+/* An order to epoch 2, given until it is carried out. */
+static void rekey(void)
+{
+        cleanup_secret Secret *passphrase = NULL, *header_key = NULL, *next_passphrase = NULL, *next_header = NULL;
+        cleanup_token Token *t = NULL, *next = NULL;
+        cleanup_volume Volume *v = NULL;
+        cleanup_secret Secret *key = open_attested(&v, &t);
+
+        if (t->epoch == 2) return;
+        CHECK_OK(rekey_plan(v, t, &next));
+        CHECK(next->keyslot == 3 && next->epoch == 2); /* after whatever cut: the announced hash stays true */
+        keys_of(t, &passphrase, &header_key);
+        keys_of(next, &next_passphrase, &next_header);
+        CHECK_OK(rekey_volume(image_path, volume_header(v),
+                              &(RekeyKeys){ .volume_key = key,
+                                            .header_key = header_key,
+                                            .next_passphrase = next_passphrase,
+                                            .next_header_key = next_header },
+                              next));
+}
+
 static void run_step(int step)
 {
+        size_t removed;
+
         cleanup_secret Secret *key = image_secret(installer);
 
         if (step == STEP_REENCRYPT) CHECK_OK(enrol_reencrypt(image_path, key, NULL, NULL));
         if (step == STEP_ENROL) enrol();
         if (step == STEP_RENEW) renew_recovery();
+        if (step == STEP_REKEY) rekey();
+        if (step == STEP_RETIRE) CHECK_OK(rekey_retire(image_path, &removed));
 }
 
 /* Whether the child was cut off. */
@@ -243,6 +298,43 @@ static void a_new_recovery_key_survives_a_cut_at_every_write(void)
         CHECK(at > 10);
 }
 
+/* The epoch of the token that opens the volume, data intact. */
+static uint64_t epoch_that_opens(void)
+{
+        cleanup_volume Volume *v = NULL;
+        cleanup_token Token *t = NULL;
+        cleanup_secret Secret *key = open_attested(&v, &t);
+
+        CHECK(image_verify(key, SECTORS) == SECTORS);
+        return t->epoch;
+}
+
+static void a_rekey_survives_a_cut_at_every_write(void)
+{
+        long at = 0, old = 0, new = 0;
+        bool cut = true;
+
+        while (cut) { /* from the enrolled volume of the test before */
+                restore_image();
+                cut = run_cut(STEP_REKEY, ++at);
+                if (epoch_that_opens() == 1) old++;
+                else new ++;
+                CHECK(keyslots_around_the_token() <= 4);
+                run_step(STEP_REKEY);
+                CHECK(epoch_that_opens() == 2 && keyslots_around_the_token() == 4);
+        }
+        CHECK(at > 10 && old > 5 && new > 0);
+        image_run("cp --sparse=always %s %s.start", image_path, image_path);
+        for (at = 0, cut = true; cut;) {
+                restore_image();
+                cut = run_cut(STEP_RETIRE, ++at);
+                CHECK(epoch_that_opens() == 2);
+                run_step(STEP_RETIRE);
+                CHECK(epoch_that_opens() == 2 && keyslots_around_the_token() == 3);
+        }
+        CHECK(at > 4);
+}
+
 int main(void)
 {
         image_init();
@@ -250,6 +342,7 @@ int main(void)
         RUN(reencryption_survives_a_cut_at_every_write);
         RUN(enrolment_survives_a_cut_at_every_write);
         RUN(a_new_recovery_key_survives_a_cut_at_every_write);
+        RUN(a_rekey_survives_a_cut_at_every_write);
         image_done();
         return 0;
 }
