@@ -9,8 +9,10 @@
 #include "node/devices.h"
 #include "node/esp.h"
 #include "node/state.h"
+#include "proto/message.h"
 #include "unlock/crypttab.h"
 #include "unlock/enrol.h"
+#include "unlock/rekey.h"
 
 #include <errno.h>
 #include <string.h>
@@ -95,6 +97,32 @@ static int remove_secret(void)
         if (r == -ENOENT) return 0;
         if (r == 0) log_notice("the used enrolment secret is gone from the EFI system partition");
         return r;
+}
+
+/* An older header would still be taken. */
+static bool floor_is_below(const StateVolume *v, const halfkey_v1_ReattestResult *result)
+{
+        for (size_t i = 0; i < result->terms_count; i++)
+                if (bytes_equal(PROTO_BYTES(result->terms[i].volume_id), BYTES_ARRAY(v->id)))
+                        return result->terms[i].epoch_floor < v->epoch;
+        return true;
+}
+
+int cleanup_rekeyed(const State *state, const halfkey_v1_ReattestResult *result)
+{
+        for (size_t i = 0; i < state->n_volumes; i++) {
+                const StateVolume *v = &state->volumes[i];
+                size_t removed;
+                int r;
+
+                if (!v->enrolled || floor_is_below(v, result)) continue;
+                r = rekey_retire(v->device, v->epoch, &removed);
+                if (r != 0) return error_prefix(r < 0 ? r : -EBADMSG, "volume '%s'", v->name);
+                if (removed > 0)
+                        log_notice("volume '%s': the keyslot from before epoch %llu is gone", v->name,
+                                   (unsigned long long)v->epoch);
+        }
+        return 0;
 }
 
 int cleanup_enrolment(const State *state)

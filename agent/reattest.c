@@ -129,6 +129,22 @@ static int context_of(Reattest *a, AttestContext *ret)
         return 0;
 }
 
+/* By which epoch of its header each volume was opened: the one on the disk may be a newer one by now. */
+static int add_opened(const State *state, halfkey_v1_ReattestProof *proof)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < state->n_volumes && r == 0; i++) {
+                halfkey_v1_OpenedVolume *opened = &proof->opened[proof->opened_count];
+
+                if (!state->volumes[i].enrolled) continue;
+                r = PROTO_SET(opened->volume_id, BYTES_ARRAY(state->volumes[i].id));
+                opened->epoch = state->volumes[i].epoch;
+                proof->opened_count++;
+        }
+        return r;
+}
+
 static int send_proof(Reattest *a)
 {
         EvidenceParams params = { .boot = a->boot, .ak = &a->ak, .cap = &a->cap };
@@ -146,6 +162,7 @@ static int send_proof(Reattest *a)
         PROTO_SET_TEXT(proof->outcome, a->state.outcome);
         r = evidence_add_volumes((const Token *const *)a->tokens, a->n_tokens, proof->volume,
                                  &proof->volume_count);
+        if (r == 0) r = add_opened(&a->state, proof);
         if (r == 0) r = context_of(a, &params.context);
         if (r == 0) r = evidence_make(a->tpm, &params, &proof->evidence, &replays);
         if (r == 0) r = call_send_log_rest(a->stream, a->boot, halfkey_v1_ReattestRequest_log_tag, sent);
@@ -188,7 +205,8 @@ static int attest(Reattest *a)
         if (r != 0) return r < 0 ? r : -EIO; /* an outcome of the TPM's: its detail says which */
         log_info("attested to %s as %s%s", rpc_channel_address(a->channel), response.step.result.node_name,
                  response.step.result.baseline ? "; this boot is the baseline" : "");
-        return response.step.result.clean_up ? cleanup_enrolment(&a->state) : 0;
+        r = cleanup_rekeyed(&a->state, &response.step.result);
+        return r == 0 && response.step.result.clean_up ? cleanup_enrolment(&a->state) : r;
 }
 
 int reattest_run(void)

@@ -34,6 +34,10 @@ static void put_json(JsonWriter *w, const halfkey_v1_Node *n)
                 json_writer_hex(w, "volume_id", PROTO_BYTES(n->volume[i].volume_id));
                 json_writer_text(w, "role", n->volume[i].role);
                 json_writer_int(w, "epoch", (int64_t)n->volume[i].epoch);
+                json_writer_int(w, "epoch_floor", (int64_t)n->volume[i].epoch_floor);
+                json_writer_text(w, "rekey", n->volume[i].order);
+                json_writer_int(w, "rekey_to", (int64_t)n->volume[i].order_epoch);
+                json_writer_bool(w, "opened", n->volume[i].opened);
                 json_writer_bool(w, "volume_key_shared", n->volume[i].volume_key_shared);
                 json_writer_close(w);
         }
@@ -46,8 +50,13 @@ static void put_volume(Writer *out, const halfkey_v1_NodeVolume *v)
         char id[sizeof(v->volume_id.bytes) * 2 + 1];
 
         hex_encode(PROTO_BYTES(v->volume_id), id);
-        writer_format(out, "volume       %s %s, epoch %" PRIu64 "%s\n", v->role, id, v->epoch,
+        writer_format(out,
+                      "volume       %s %s, epoch %" PRIu64 " (at least %" PRIu64
+                      "), %s at the last attestation%s\n",
+                      v->role, id, v->epoch, v->epoch_floor, v->opened ? "open" : "not open",
                       v->volume_key_shared ? ", volume key shared" : "");
+        if (v->order[0])
+                writer_format(out, "             rekey to epoch %" PRIu64 ": %s\n", v->order_epoch, v->order);
 }
 
 static void put_text(Writer *out, const halfkey_v1_Node *n)
@@ -211,4 +220,22 @@ const Verb verb_cluster_node_show = {
 static int run_show(int argc, char **argv)
 {
         return run_one(&verb_cluster_node_show, argc, argv, "GetNode", NULL);
+}
+
+static int run_rekey(int argc, char **argv);
+const Verb verb_cluster_order_rekey = {
+        .words = "cluster order rekey",
+        .arguments = "[OPTION...] NODE",
+        .summary = "Have a node's volumes rekeyed at its next boot",
+        .help = "Each volume gets a new keyslot and the next epoch in its initrd. A boot later, once the\n"
+                "new keyslot has opened it and the node was re-attested, every header from before is\n"
+                "refused and the old keyslot is removed. 'halfkey cluster node show' says how far it is:\n"
+                "ordered, delivered, carried out, confirmed.\n\n" NODE_HELP REASON_HELP CLUSTER_OPTIONS_HELP,
+        .run = run_rekey,
+};
+
+static int run_rekey(int argc, char **argv)
+{
+        return run_one(&verb_cluster_order_rekey, argc, argv, "OrderRekey",
+                       "is told to rekey at its next boot; the floor rises a boot later");
 }

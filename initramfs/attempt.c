@@ -7,11 +7,13 @@
 #include "attest/seal.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "initramfs/order.h"
 #include "node/seal.h"
 #include "node/unlock.h"
 #include "proto/message.h"
 #include "unlock/combine.h"
 #include "unlock/enrol.h"
+#include "unlock/rekey.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@
 typedef struct Attempt {
         Session *s;
         Token *tokens[SETTINGS_VOLUMES_MAX]; /* copies: the main thread reads headers anew for a typed key */
+        Token *planned[SETTINGS_VOLUMES_MAX]; /* what an order to rekey would make of them; NULL: it cannot be */
         bool learnt; /* the first volume's token has an approval or a ticket that its header lacks */
         Unlocked *unlocked;
         halfkey_v1_Refusal refusal;
@@ -28,7 +31,10 @@ typedef struct Attempt {
 
 static void attempt_deinit(Attempt *a)
 {
-        for (size_t i = 0; i < ARRAY_SIZE(a->tokens); i++) token_free(a->tokens[i]);
+        for (size_t i = 0; i < ARRAY_SIZE(a->tokens); i++) {
+                token_free(a->tokens[i]);
+                token_free(a->planned[i]);
+        }
         unlocked_free(a->unlocked);
 }
 
@@ -45,6 +51,18 @@ static int check_token(Attempt *a, size_t i)
         if (r == 0) r = token_hash(now, hash);
         if (r < 0 || bytes_equal(BYTES_ARRAY(hash), BYTES_ARRAY(attested))) return r;
         return error_set(VOLUME_E_REFUSED, "its token changed since it was attested");
+}
+
+/* What is announced before an answer can order it; a volume that has no room for it is opened all the same. */
+static void plan(Attempt *a)
+{
+        for (size_t i = 0; i < a->s->n_volumes; i++) {
+                const int r = rekey_plan(a->s->volumes[i].volume, a->tokens[i], &a->planned[i]);
+
+                if (r < 0)
+                        log_info("volume '%s' could not be rekeyed: %s", a->s->volumes[i].setting->name,
+                                 error_detail(r));
+        }
 }
 
 /* With the lock held. */
@@ -77,6 +95,7 @@ static int talk(Attempt *a)
                                       .boot = s->boot,
                                       .tokens = (const Token *const *)a->tokens,
                                       .n_tokens = s->n_volumes,
+                                      .planned = (const Token *const *)a->planned,
                                       .attempt_id = s->attempt_id,
                                       .half = &s->node_half,
                                       .lock = &s->lock,
@@ -105,7 +124,8 @@ static int open_one(Attempt *a, OwnVolume *v)
         cleanup_secret Secret *half = NULL;
         int r;
 
-        r = half_of(&a->unlocked->result, v->token->generation, &half);
+        r = order_check_floor(v, &a->unlocked->result);
+        if (r == 0) r = half_of(&a->unlocked->result, v->token->generation, &half);
         if (r == 0) r = session_open_keyslot(v, a->s->node_half, half, &v->key);
         if (r == 0) r = session_set_tag(v);
         return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
@@ -152,6 +172,18 @@ static int keep_token(Attempt *a)
         return r == 0 ? volume_compare_record(v->volume, v->token) : r;
 }
 
+/* Last, when all else is done: nothing here can keep the volumes from being opened. */
+static void carry_out_orders(Attempt *a)
+{
+        for (size_t i = 0; i < a->s->n_volumes; i++) {
+                const OwnVolume *v = &a->s->volumes[i];
+                cleanup_secret Secret *half = NULL;
+
+                if (half_of(&a->unlocked->result, v->token->generation, &half) == 0)
+                        order_carry_out(v, a->planned[i], a->s->node_half, half, &a->unlocked->result);
+        }
+}
+
 static int open_all(Attempt *a)
 {
         int r;
@@ -166,6 +198,7 @@ static int open_all(Attempt *a)
         if (r == 0 && a->learnt) r = keep_token(a);
         if (r != 0) return r;
         timeline_note(&a->s->timeline, "keys known");
+        carry_out_orders(a);
         /* Power was lost between the end of the enrolment and its last write. */
         if (!a->s->config->enrolled)
                 r = session_set_node(a->s, a->s->volumes[0].token->node_id,
@@ -179,6 +212,7 @@ static int run(Attempt *a, Report *report)
 
         pthread_mutex_lock(&a->s->lock);
         r = check_headers(a);
+        if (r == 0) plan(a);
         pthread_mutex_unlock(&a->s->lock);
         if (r != 0) {
                 report->final = true;

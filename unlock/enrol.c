@@ -251,10 +251,11 @@ static int remove_listed(Volume *v, uint32_t listed, size_t *ret_removed)
         return 0;
 }
 
-/* What the mark of that kind says is leaving, and the mark. */
-static int remove_leaving(const char *path, const char *type, size_t *ret_removed)
+/* What the mark of that kind says is leaving, and the mark; with an epoch other than 0 only of a token that has it. */
+static int remove_leaving(const char *path, const char *type, uint64_t epoch, size_t *ret_removed)
 {
         cleanup_volume Volume *v = NULL;
+        cleanup_token Token *t = NULL;
         EnrolMark mark = { 0 };
         uint32_t stay = 0;
         size_t removed = 0;
@@ -264,7 +265,10 @@ static int remove_leaving(const char *path, const char *type, size_t *ret_remove
         if (r < 0) return r;
         r = volume_check(v, HEADER_USE_TOKEN);
         if (r == 0) r = enrol_protected_keyslots(v, &stay);
+        if (r == 0) r = volume_token(v, &t);
         if (r != 0) return r;
+        *ret_removed = 0;
+        if (epoch != 0 && t->epoch != epoch) return 0;
         r = enrol_find_mark(v, type, &mark, &number);
         if (r < 0 && r != -ENOENT) return r;
         if (r == 0) {
@@ -280,12 +284,12 @@ static int remove_leaving(const char *path, const char *type, size_t *ret_remove
 
 int enrol_remove_installer(const char *path, size_t *ret_removed)
 {
-        return remove_leaving(path, ENROL_MARK_TYPE, ret_removed);
+        return remove_leaving(path, ENROL_MARK_TYPE, 0, ret_removed);
 }
 
-int rekey_retire(const char *path, size_t *ret_removed)
+int rekey_retire(const char *path, uint64_t epoch, size_t *ret_removed)
 {
-        return remove_leaving(path, REKEY_MARK_TYPE, ret_removed);
+        return remove_leaving(path, REKEY_MARK_TYPE, epoch, ret_removed);
 }
 
 int enrol_free_keyslot(const Volume *v)

@@ -90,6 +90,10 @@ static void put_volume(const NodeVolume *v, halfkey_v1_NodeVolume *out)
         PROTO_SET_TEXT(out->role, v->role);
         out->epoch = v->epoch;
         out->volume_key_shared = v->key_shared;
+        out->epoch_floor = v->floor;
+        PROTO_SET_TEXT(out->order, node_order_name(v->order));
+        out->order_epoch = v->order_epoch;
+        out->opened = v->opened;
 }
 
 static int describe_node(Service *s, const NodeRecord *n, halfkey_v1_Node *out)
@@ -310,6 +314,11 @@ static void reinstall_node(RpcServerCall *call, Bytes request, void *userdata)
         node_verb(call, request, userdata, &(Verb){ "node-reinstall-allowed", node_mark_reinstall });
 }
 
+static void order_rekey(RpcServerCall *call, Bytes request, void *userdata)
+{
+        node_verb(call, request, userdata, &(Verb){ "rekey-ordered", node_order_rekey });
+}
+
 static void get_recovery_key(RpcServerCall *call, Bytes request, void *userdata)
 {
         halfkey_v1_RecoveryKeyRequest in = halfkey_v1_RecoveryKeyRequest_init_zero;
@@ -398,6 +407,7 @@ static const RpcMethod methods[] = {
         METHOD("QuarantineNode", quarantine_node),
         METHOD("ActivateNode", activate_node),
         METHOD("ReinstallNode", reinstall_node),
+        METHOD("OrderRekey", order_rekey),
         METHOD("NewEnrolmentConfig", admin_enrolment_new),
         METHOD("ListEnrolmentConfigs", admin_enrolment_list),
         METHOD("RemoveEnrolmentConfig", admin_enrolment_remove),

@@ -91,10 +91,59 @@ static bool may_become_baseline(const Appraisal *a, const halfkey_v1_ReattestPro
         return !node_has_baseline_for(&a->node, a->boot) && strcmp(p->outcome, ATTEST_CAP_ATTESTED) == 0;
 }
 
+static uint64_t opened_epoch(const halfkey_v1_ReattestProof *p, Bytes volume_id)
+{
+        for (size_t i = 0; i < p->opened_count; i++)
+                if (bytes_equal(PROTO_BYTES(p->opened[i].volume_id), volume_id)) return p->opened[i].epoch;
+        return 0;
+}
+
+/* What the boot shows of its volumes: which are open, and how far orders have come. The furthest of them. */
+static NodeOrder see_volumes(Appraisal *a, const halfkey_v1_ReattestProof *p)
+{
+        const bool attested = strcmp(p->outcome, ATTEST_CAP_ATTESTED) == 0;
+        NodeOrder furthest = NODE_ORDER_NONE;
+
+        for (size_t i = 0; i < a->node.n_volumes; i++) a->node.volumes[i].opened = false;
+        for (size_t i = 0; i < p->volume_count; i++) {
+                const Bytes id = PROTO_BYTES(p->volume[i].volume_id);
+                NodeVolume *v = node_volume_to_change(&a->node, id, p->volume[i].role);
+                NodeOrder order;
+
+                v->opened = true;
+                order = node_order_seen(v, p->volume[i].epoch, PROTO_BYTES(p->volume[i].token_hash),
+                                        attested && opened_epoch(p, id) == p->volume[i].epoch);
+                if (order > furthest) furthest = order;
+        }
+        return furthest;
+}
+
+static int put_terms(const Appraisal *a, const halfkey_v1_ReattestProof *p, halfkey_v1_ReattestResult *ret)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < p->volume_count && r == 0; i++) {
+                const Bytes id = PROTO_BYTES(p->volume[i].volume_id);
+
+                r = PROTO_SET(ret->terms[i].volume_id, id);
+                ret->terms[i].epoch_floor = node_volume(&a->node, id, p->volume[i].role)->floor;
+                ret->terms_count++;
+        }
+        return r;
+}
+
+static const char *kind_of(bool baseline, NodeOrder order)
+{
+        if (baseline) return "boot-adopted";
+        if (order == NODE_ORDER_CONFIRMED) return "rekey-confirmed";
+        return order == NODE_ORDER_CARRIED_OUT ? "rekey-carried-out" : "reattest-accepted";
+}
+
 /* The first acceptance of a boot is audited, and one after a refusal; a later one moves the time alone. */
 static int store_accepted(Appraisal *a, const halfkey_v1_ReattestProof *p, bool new)
 {
         const bool baseline = may_become_baseline(a, p);
+        const NodeOrder order = see_volumes(a, p);
         const StoreLog log = verdict_log(a);
         NodeRecord *n = &a->node;
         AuditEntry e;
@@ -106,10 +155,10 @@ static int store_accepted(Appraisal *a, const halfkey_v1_ReattestProof *p, bool 
                 n->baseline = n->last;
                 n->readopt = false;
         }
-        new |= baseline || a->local.refusal[0];
+        new |= baseline || order != NODE_ORDER_NONE || a->local.refusal[0];
         a->local.refusal[0] = '\0';
-        e = verdict_audit(a, baseline ? "boot-adopted" : "reattest-accepted", NULL, "boot %u/%u, %s; %s",
-                          a->boot.reset, a->boot.restart, p->outcome, a->facts);
+        e = verdict_audit(a, kind_of(baseline, order), NULL, "boot %u/%u, %s; %s%s%s", a->boot.reset,
+                          a->boot.restart, p->outcome, a->facts, order ? "; rekey " : "", node_order_name(order));
         r = verdict_commit(a->service,
                            &(StoreChange){ .node = n, .local = &a->local, .log = &log, .audit = new ? &e : NULL });
         if (r == 0 && new) log_info("%s attested: %s%s", e.node, e.text, baseline ? "; adopted" : "");
@@ -136,7 +185,7 @@ static int steps(Appraisal *a, const halfkey_v1_ReattestProof *p, halfkey_v1_Rea
         ret->baseline = a->node.baseline.present &&
                         bytes_equal(BYTES_ARRAY(a->node.baseline.log_hash), BYTES_ARRAY(a->log_hash));
         ret->clean_up = strcmp(p->outcome, ATTEST_CAP_ATTESTED) == 0;
-        return 0;
+        return put_terms(a, p, ret);
 }
 
 int handle_reattest(Session *s, const halfkey_v1_ReattestProof *proof, halfkey_v1_ReattestResult *ret,

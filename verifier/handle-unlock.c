@@ -33,7 +33,7 @@ static int judge_volume(Appraisal *a, const halfkey_v1_Volume *v, uint64_t *floo
                         "the header of volume '%s' is an old one put back (epoch %llu, at least %llu): use the "
                         "recovery key",
                         v->role, (unsigned long long)v->epoch, (unsigned long long)known->floor);
-        if (!bytes_equal(PROTO_BYTES(v->token_hash), BYTES_ARRAY(known->token_hash)))
+        if (!node_volume_knows(known, v->epoch, PROTO_BYTES(v->token_hash)))
                 return refuse(&a->refusal, REFUSAL_TOKEN_HASH,
                               "the token of volume '%s' is not the one enrolled: it was edited, or an old header "
                               "was put "
@@ -91,6 +91,39 @@ static int put_approval(Appraisal *a, const halfkey_v1_UnlockProof *p, halfkey_v
         return verdict_approve(a, a->node.keys.half.generation, &ret->approval);
 }
 
+static Bytes planned(const halfkey_v1_UnlockProof *p, Bytes volume_id)
+{
+        for (size_t i = 0; i < p->plan_count; i++)
+                if (bytes_equal(PROTO_BYTES(p->plan[i].volume_id), volume_id))
+                        return PROTO_BYTES(p->plan[i].token_hash);
+        return BYTES(NULL, 0);
+}
+
+/* The floor of each volume, and an order that is open. The token that it leads to was announced by a node whose
+ * evidence and token of today have just been verified, and so no other is believed later. */
+static int put_terms(Appraisal *a, const halfkey_v1_UnlockProof *p, halfkey_v1_UnlockResult *ret)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < p->volume_count && r == 0; i++) {
+                const Bytes id = PROTO_BYTES(p->volume[i].volume_id);
+                NodeVolume *v = node_volume_to_change(&a->node, id, p->volume[i].role);
+                halfkey_v1_VolumeTerms *out = &ret->terms[ret->terms_count++];
+
+                r = PROTO_SET(out->volume_id, id);
+                out->epoch_floor = v->floor;
+                if (node_order_deliver(v, p->volume[i].epoch, planned(p, id))) out->rekey_to = v->order_epoch;
+        }
+        return r;
+}
+
+static bool orders_rekey(const halfkey_v1_UnlockResult *result)
+{
+        for (size_t i = 0; i < result->terms_count; i++)
+                if (result->terms[i].rekey_to > 0) return true;
+        return false;
+}
+
 static int fill_result(Appraisal *a, const halfkey_v1_UnlockProof *p, uint64_t floor, halfkey_v1_UnlockResult *ret)
 {
         int r;
@@ -100,6 +133,7 @@ static int fill_result(Appraisal *a, const halfkey_v1_UnlockProof *p, uint64_t f
         r = refusal_id(ret->release_id);
         for (size_t i = 0; i < p->volume_count && r == 0; i++) r = put_half(a, p->volume[i].generation, ret);
         if (r == 0) r = put_approval(a, p, ret);
+        if (r == 0) r = put_terms(a, p, ret);
         return r;
 }
 
@@ -119,16 +153,18 @@ static int count_release(Appraisal *a)
 
 static int store_release(Appraisal *a, const halfkey_v1_UnlockResult *result)
 {
+        const bool rekey = orders_rekey(result);
         AuditEntry e;
         int r;
 
         a->local.refusal[0] = '\0';
-        e = verdict_audit(a, "unlock-released", result->release_id, "release %u of boot %u/%u; %s%s",
+        e = verdict_audit(a, "unlock-released", result->release_id, "release %u of boot %u/%u; %s%s%s",
                           a->local.releases, a->boot.reset, a->boot.restart, a->facts,
-                          result->has_approval ? "; PCR 7 approved as quoted" : "");
-        r = verdict_commit(
-                a->service,
-                &(StoreChange){ .node = result->has_approval ? &a->node : NULL, .local = &a->local, .audit = &e });
+                          result->has_approval ? "; PCR 7 approved as quoted" : "",
+                          rekey ? "; told to rekey" : "");
+        r = verdict_commit(a->service, &(StoreChange){ .node = result->has_approval || rekey ? &a->node : NULL,
+                                                       .local = &a->local,
+                                                       .audit = &e });
         if (r == 0) log_info("%s unlocked: %s (id %s)", e.node, e.text, e.id);
         return r;
 }

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_VERSION = 2, RECORD_OLDEST = 1 /* without orders */ };
 
 enum {
         FLAG_COMMITTED = 1 << 0,
@@ -73,6 +73,14 @@ static void put_volume(Writer *w, const NodeVolume *v)
         writer_u8(w, v->key_shared);
 }
 
+static void put_order(Writer *w, const NodeVolume *v)
+{
+        writer_u8(w, (uint8_t)v->order);
+        writer_be64(w, v->order_epoch);
+        writer_bytes(w, BYTES_ARRAY(v->next_hash));
+        writer_u8(w, v->opened);
+}
+
 static void put_boot(Writer *w, const NodeBoot *b)
 {
         if (!b->present) return;
@@ -108,6 +116,7 @@ int node_encode(const NodeRecord *n, uint8_t **ret, size_t *ret_size)
         put_boot(&w, &n->last);
         writer_be64(&w, n->registered_at);
         writer_be64(&w, n->attested_at);
+        for (size_t i = 0; i < n->n_volumes; i++) put_order(&w, &n->volumes[i]);
         return writer_steal(&w, ret, ret_size);
 }
 
@@ -201,6 +210,15 @@ static void get_volume(Cursor *c, NodeVolume *v)
         v->key_shared = get_int(c, 1) != 0;
 }
 
+static void get_order(Cursor *c, NodeVolume *v)
+{
+        v->order = (NodeOrder)get_int(c, 1);
+        if (v->order > NODE_ORDER_CONFIRMED) c->error = -EBADMSG;
+        v->order_epoch = get_int(c, 8);
+        get_array(c, v->next_hash, sizeof(v->next_hash));
+        v->opened = get_int(c, 1) != 0;
+}
+
 static void get_boot(Cursor *c, bool present, NodeBoot *b)
 {
         b->present = present;
@@ -210,11 +228,12 @@ static void get_boot(Cursor *c, bool present, NodeBoot *b)
         b->at = get_int(c, 8);
 }
 
-static uint8_t get_head(Cursor *c, NodeRecord *n)
+static uint8_t get_head(Cursor *c, uint64_t *ret_version, NodeRecord *n)
 {
         uint8_t flags;
 
-        if (get_int(c, 1) != RECORD_VERSION) c->error = -EBADMSG;
+        *ret_version = get_int(c, 1);
+        if (*ret_version < RECORD_OLDEST || *ret_version > RECORD_VERSION) c->error = -EBADMSG;
         flags = (uint8_t)get_int(c, 1);
         if (flags & ~FLAGS_ALL) c->error = -EBADMSG;
         get_array(c, n->id, sizeof(n->id));
@@ -255,8 +274,11 @@ int node_decode(Bytes encoded, NodeRecord *ret)
 {
         Cursor c = { .r = READER_INIT(encoded) };
         NodeRecord n = { 0 };
+        uint64_t version;
 
-        get_body(&c, get_head(&c, &n), &n);
+        get_body(&c, get_head(&c, &version, &n), &n);
+        if (version > RECORD_OLDEST)
+                for (size_t i = 0; i < n.n_volumes; i++) get_order(&c, &n.volumes[i]);
         if (c.error == 0) c.error = reader_finish(&c.r);
         if (c.error < 0) return error_set(-EBADMSG, "a node record that this version cannot read");
         *ret = n;

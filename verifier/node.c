@@ -122,6 +122,76 @@ const NodeVolume *node_volume(const NodeRecord *n, Bytes id, const char *role)
         return NULL;
 }
 
+NodeVolume *node_volume_to_change(NodeRecord *n, Bytes id, const char *role)
+{
+        const NodeVolume *v = node_volume(n, id, role);
+
+        return v ? &n->volumes[v - n->volumes] : NULL;
+}
+
+int node_order_rekey(NodeRecord *n)
+{
+        if (!n->committed)
+                return error_set(NODE_E_STATE, "%s has not finished its enrolment: there is nothing to rekey yet",
+                                 n->name);
+        for (size_t i = 0; i < n->n_volumes; i++)
+                if (n->volumes[i].order != NODE_ORDER_NONE && n->volumes[i].order != NODE_ORDER_CONFIRMED)
+                        return error_set(NODE_E_STATE,
+                                         "volume '%s' of %s is being rekeyed already (%s): a boot and its "
+                                         "re-attestation bring it on",
+                                         n->volumes[i].role, n->name, node_order_name(n->volumes[i].order));
+        for (size_t i = 0; i < n->n_volumes; i++) {
+                n->volumes[i].order = NODE_ORDER_GIVEN;
+                n->volumes[i].order_epoch = n->volumes[i].epoch + 1;
+                memset(n->volumes[i].next_hash, 0, sizeof(n->volumes[i].next_hash));
+        }
+        return 0;
+}
+
+const char *node_order_name(NodeOrder o)
+{
+        static const char *const names[] = { "", "ordered", "delivered", "carried out", "confirmed" };
+
+        return names[o];
+}
+
+/* Is an order under way that the node knows of? */
+static bool is_under_way(const NodeVolume *v)
+{
+        return v->order == NODE_ORDER_DELIVERED || v->order == NODE_ORDER_CARRIED_OUT;
+}
+
+static bool is_next(const NodeVolume *v, uint64_t epoch, Bytes token_hash)
+{
+        return is_under_way(v) && epoch == v->order_epoch && bytes_equal(BYTES_ARRAY(v->next_hash), token_hash);
+}
+
+bool node_volume_knows(const NodeVolume *v, uint64_t epoch, Bytes token_hash)
+{
+        return bytes_equal(BYTES_ARRAY(v->token_hash), token_hash) || is_next(v, epoch, token_hash);
+}
+
+bool node_order_deliver(NodeVolume *v, uint64_t epoch, Bytes planned)
+{
+        if (v->order != NODE_ORDER_GIVEN && !is_under_way(v)) return false;
+        if (epoch + 1 != v->order_epoch || planned.size != sizeof(v->next_hash)) return false;
+        memcpy(v->next_hash, planned.data, sizeof(v->next_hash));
+        v->order = NODE_ORDER_DELIVERED;
+        return true;
+}
+
+NodeOrder node_order_seen(NodeVolume *v, uint64_t epoch, Bytes token_hash, bool used)
+{
+        if (!is_next(v, epoch, token_hash) || (v->order == NODE_ORDER_CARRIED_OUT && !used))
+                return NODE_ORDER_NONE;
+        v->order = used ? NODE_ORDER_CONFIRMED : NODE_ORDER_CARRIED_OUT;
+        if (used) {
+                v->epoch = v->floor = v->order_epoch;
+                memcpy(v->token_hash, v->next_hash, sizeof(v->token_hash));
+        }
+        return v->order;
+}
+
 void node_commit(NodeRecord *n, const NodeVolume *volumes, size_t n_volumes)
 {
         n->keys = n->registration;

@@ -54,6 +54,19 @@ typedef struct NodeHalf {
         uint8_t wrapped[NODE_WRAPPED_SIZE]; /* see half.h */
 } NodeHalf;
 
+/* A rekey of one volume. `order_epoch` is the epoch that it leads to.
+ *   ordered      by an operator; goes out with the next release to a node that has said what its token would be
+ *   delivered    the node knows; next_hash is the one other token that is believed from now on
+ *   carried out  a booted node showed that token
+ *   confirmed    a boot was opened by it: it is the volume's token now, and its epoch the floor */
+typedef enum NodeOrder {
+        NODE_ORDER_NONE,
+        NODE_ORDER_GIVEN,
+        NODE_ORDER_DELIVERED,
+        NODE_ORDER_CARRIED_OUT,
+        NODE_ORDER_CONFIRMED,
+} NodeOrder;
+
 typedef struct NodeVolume {
         uint8_t id[ATTEST_VOLUME_ID_SIZE];
         char role[NODE_ROLE_MAX + 1];
@@ -63,6 +76,10 @@ typedef struct NodeVolume {
         uint8_t tag[SHA256_SIZE];
         uint8_t token_hash[SHA256_SIZE];
         bool key_shared;
+        NodeOrder order;
+        uint64_t order_epoch;
+        uint8_t next_hash[SHA256_SIZE]; /* from NODE_ORDER_DELIVERED on */
+        bool opened;                    /* at the last accepted Reattest */
 } NodeVolume;
 
 /* The keys a node proved at Register, and the half made for them. */
@@ -130,6 +147,7 @@ _must_check_ int node_approve(NodeRecord *n);
 _must_check_ int node_quarantine(NodeRecord *n);
 _must_check_ int node_activate(NodeRecord *n);
 _must_check_ int node_mark_reinstall(NodeRecord *n);
+_must_check_ int node_order_rekey(NodeRecord *n);
 
 /* The keys by which evidence of this node is verified now: those of a registration for the purposes register and
  * commit, else the committed ones, else (a node that never committed) the registration's. NULL: none. */
@@ -146,6 +164,19 @@ void node_set_capped(NodeRecord *n, BootCounters now);
 
 const NodeHalf *node_half(const NodeRecord *n, uint64_t generation);
 const NodeVolume *node_volume(const NodeRecord *n, Bytes id, const char *role);
+NodeVolume *node_volume_to_change(NodeRecord *n, Bytes id, const char *role);
+
+/* "", "ordered", "delivered", "carried out", "confirmed". */
+const char *node_order_name(NodeOrder o);
+/* A token of this epoch and hash is the volume's own: the one it enrolled with or was rekeyed to, or the one that
+ * an order under way makes. */
+bool node_volume_knows(const NodeVolume *v, uint64_t epoch, Bytes token_hash);
+/* An order is open for a node that still has the token from before it, which would then become one of the hash
+ * `planned`: that is the one to be believed from now on. False: nothing is to be done. */
+bool node_order_deliver(NodeVolume *v, uint64_t epoch, Bytes planned);
+/* A booted node shows a token; `used`: the boot was opened by both halves and that token. What the order became
+ * by it, or NODE_ORDER_NONE where nothing changes. */
+NodeOrder node_order_seen(NodeVolume *v, uint64_t epoch, Bytes token_hash, bool used);
 
 /* The registration takes effect: its keys and half become the node's, `volumes` its only volumes. Old halves,
  * counters, floors, cap and baseline go with the old incarnation. */

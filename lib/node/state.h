@@ -26,7 +26,8 @@ typedef struct StateVolume {
         char role[STATE_TEXT_MAX + 1];
         bool enrolled; /* the three below are set */
         uint8_t id[ATTEST_VOLUME_ID_SIZE];
-        uint64_t generation, epoch;
+        uint64_t generation;
+        uint64_t epoch; /* of the header that opened it */
 } StateVolume;
 
 typedef struct StateStep {

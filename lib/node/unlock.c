@@ -146,6 +146,24 @@ static int quote_first(Attempt *a, EvidenceParams *params, TpmSigned *ret)
         return r == 0 ? quote(a, params, ret) : r;
 }
 
+/* What the tokens would be: the verifier orders nothing that it does not know beforehand. */
+static int add_plans(const UnlockParams *p, halfkey_v1_UnlockProof *proof)
+{
+        uint8_t hash[SHA256_SIZE];
+        int r = 0;
+
+        for (size_t i = 0; p->planned && i < p->n_tokens && r == 0; i++) {
+                halfkey_v1_VolumePlan *plan = &proof->plan[proof->plan_count];
+
+                if (!p->planned[i]) continue;
+                r = token_hash(p->planned[i], hash);
+                if (r == 0) r = PROTO_SET(plan->volume_id, BYTES_ARRAY(p->planned[i]->volume_id));
+                if (r == 0) r = PROTO_SET(plan->token_hash, BYTES_ARRAY(hash));
+                proof->plan_count++;
+        }
+        return r;
+}
+
 /* The verifier will refuse: say why here. */
 static void warn_no_replay(const Attempt *a)
 {
@@ -167,6 +185,7 @@ static int send_proof(Attempt *a, const EvidenceParams *params, const TpmSigned 
         proof->has_evidence = true;
         proof->needs_approval = a->needs_approval;
         r = evidence_add_volumes(p->tokens, p->n_tokens, proof->volume, &proof->volume_count);
+        if (r == 0) r = add_plans(p, proof);
         if (r == 0) r = evidence_make_of(p->tpm, params, first, &proof->evidence, &replays);
         if (r == 0) r = call_send_log_rest(a->stream, p->boot, halfkey_v1_UnlockRequest_log_tag, sent);
         if (r != 0) return r;

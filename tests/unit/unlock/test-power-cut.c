@@ -147,7 +147,7 @@ static void run_step(int step)
         if (step == STEP_ENROL) enrol();
         if (step == STEP_RENEW) renew_recovery();
         if (step == STEP_REKEY) rekey();
-        if (step == STEP_RETIRE) CHECK_OK(rekey_retire(image_path, &removed));
+        if (step == STEP_RETIRE) CHECK_OK(rekey_retire(image_path, 2, &removed));
 }
 
 /* Whether the child was cut off. */

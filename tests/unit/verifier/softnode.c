@@ -323,6 +323,7 @@ static void fill_volume(const SoftNode *n, bool commit, halfkey_v1_Volume *v)
         v->generation = n->generation;
         v->epoch = n->epoch;
         memset(v->token_hash.bytes, 0x44 ^ (int)n->bad_token, v->token_hash.size = SHA256_SIZE);
+        if (n->token_hash) CHECK_OK(PROTO_SET(v->token_hash, BYTES(n->token_hash, SHA256_SIZE)));
         if (!commit) return;
         CHECK_OK(PROTO_SET(v->tag, BYTES_ARRAY(volume.tag)));
         CHECK_OK(PROTO_SET(v->recovery_key, BYTES_LITERAL("not really cms")));
@@ -568,6 +569,12 @@ SoftReply soft_unlock(SoftVerifier *v, SoftNode *n)
         fill_volume(n, false, &in.step.proof.volume[0]);
         in.step.proof.volume_count = 1;
         in.step.proof.needs_approval = n->needs_approval;
+        if (n->planned) {
+                in.step.proof.plan_count = 1;
+                CHECK_OK(PROTO_SET(in.step.proof.plan[0].volume_id,
+                                   PROTO_BYTES(in.step.proof.volume[0].volume_id)));
+                CHECK_OK(PROTO_SET(in.step.proof.plan[0].token_hash, BYTES(n->planned, SHA256_SIZE)));
+        }
         say_log(&d, sent_log(n), 1);
         if (!d.reply.data) ret.result = say(&d, halfkey_v1_UnlockRequest_fields, &in);
         if (ret.result != 0) {
@@ -583,6 +590,10 @@ SoftReply soft_unlock(SoftVerifier *v, SoftNode *n)
                 ret.generation = out.step.result.half[0].generation;
                 ret.has_approval = out.step.result.has_approval;
                 memcpy(ret.release_id, out.step.result.release_id, sizeof(ret.release_id));
+                CHECK(out.step.result.terms_count == 1);
+                ret.floor = out.step.result.terms[0].epoch_floor;
+                ret.rekey_to = out.step.result.terms[0].rekey_to;
+                CHECK(out.step.result.epoch_floor == ret.floor);
         }
         dialogue_deinit(&d);
         return ret;
@@ -605,6 +616,10 @@ SoftReply soft_reattest(SoftVerifier *v, SoftNode *n, const char *outcome)
         if (strcmp(outcome, ATTEST_CAP_FALLBACK) != 0) {
                 fill_volume(n, false, &in.step.proof.volume[0]);
                 in.step.proof.volume_count = n->without_volumes ? 0 : 1;
+                in.step.proof.opened_count = in.step.proof.volume_count;
+                CHECK_OK(PROTO_SET(in.step.proof.opened[0].volume_id,
+                                   PROTO_BYTES(in.step.proof.volume[0].volume_id)));
+                in.step.proof.opened[0].epoch = n->opened_epoch ? n->opened_epoch : n->epoch;
         }
         say_log(&d, sent_log(n), 1);
         CHECK_OK(say(&d, halfkey_v1_ReattestRequest_fields, &in));
@@ -614,6 +629,7 @@ SoftReply soft_reattest(SoftVerifier *v, SoftNode *n, const char *outcome)
         } else {
                 ret.baseline = out.step.result.baseline;
                 ret.clean_up = out.step.result.clean_up;
+                if (out.step.result.terms_count > 0) ret.floor = out.step.result.terms[0].epoch_floor;
         }
         dialogue_deinit(&d);
         return ret;

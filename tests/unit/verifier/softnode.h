@@ -67,6 +67,9 @@ typedef struct SoftNode {
         uint32_t version;
         uint64_t epoch, generation;
         unsigned bad_token;
+        const uint8_t *token_hash; /* 32 bytes, instead of some that stay the same */
+        const uint8_t *planned;    /* what it would be after a rekey; NULL: says nothing */
+        uint64_t opened_epoch;     /* the one that opened this boot, where unlike `epoch`; 0 */
         unsigned unseal_possible, command_line_changed;
         unsigned bad_answer;
         bool without_volumes; /* says at Reattest that it opened none */
@@ -90,6 +93,7 @@ typedef struct SoftReply {
         bool has_approval;
         bool baseline, clean_up;
         char release_id[17];
+        uint64_t floor, rekey_to; /* of the terms */
 } SoftReply;
 
 SoftReply soft_register(SoftVerifier *v, SoftNode *n, const uint8_t secret[static 32]);

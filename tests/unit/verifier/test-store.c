@@ -79,7 +79,11 @@ static NodeRecord sample(uint8_t first)
                                      .floor = 2,
                                      .tag = { 4 },
                                      .token_hash = { 5 },
-                                     .key_shared = true };
+                                     .key_shared = true,
+                                     .order = NODE_ORDER_DELIVERED,
+                                     .order_epoch = 4,
+                                     .next_hash = { 7 },
+                                     .opened = true };
         n.baseline = (NodeBoot){ .present = true, .bank = HASH_SHA256, .log_hash = { 6 }, .at = 1500 };
         return n;
 }
@@ -128,7 +132,7 @@ static void usual_nodes_are_small(void)
         n.n_halves = 1;
         n.last = n.baseline;
         CHECK_OK(node_encode(&n, &e, &size));
-        CHECK(size < 800);
+        CHECK(size < 900);
         free(e);
 }
 
@@ -141,8 +145,25 @@ static void bad_encodings_are_refused(void)
         CHECK_OK(node_encode(&n, &e, &size));
         for (size_t i = 0; i < size; i++) CHECK_RESULT(node_decode(BYTES(e, i), &got), -EBADMSG);
         CHECK_OK(node_decode(BYTES(e, size), &got));
-        e[0] = 2;
+        e[0] = 3;
         CHECK_RESULT(node_decode(BYTES(e, size), &got), -EBADMSG);
+        e[0] = 2;
+        e[size - 42] = NODE_ORDER_CONFIRMED + 1;
+        CHECK_RESULT(node_decode(BYTES(e, size), &got), -EBADMSG);
+        free(e);
+}
+
+/* Version 1 ended before the orders. */
+static void records_from_before_orders_are_read(void)
+{
+        NodeRecord n = sample(1), got;
+        uint8_t *e;
+        size_t size;
+
+        CHECK_OK(node_encode(&n, &e, &size));
+        e[0] = 1;
+        CHECK_OK(node_decode(BYTES(e, size - 42), &got));
+        CHECK(got.volumes[0].order == NODE_ORDER_NONE && got.volumes[0].floor == 2 && !got.volumes[0].opened);
         free(e);
 }
 
@@ -392,6 +413,7 @@ int main(void)
         RUN(records_survive);
         RUN(usual_nodes_are_small);
         RUN(bad_encodings_are_refused);
+        RUN(records_from_before_orders_are_read);
         RUN(nodes_are_found);
         RUN(writers_do_not_overtake);
         RUN(nothing_goes_down);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "initramfs/order.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "proto/message.h"
+#include "unlock/combine.h"
+#include "unlock/rekey.h"
+
+#include <errno.h>
+
+static const halfkey_v1_VolumeTerms *terms_of(const OwnVolume *v, const halfkey_v1_UnlockResult *result)
+{
+        for (size_t i = 0; i < result->terms_count; i++)
+                if (bytes_equal(PROTO_BYTES(result->terms[i].volume_id), BYTES_ARRAY(v->token->volume_id)))
+                        return &result->terms[i];
+        return NULL;
+}
+
+int order_check_floor(const OwnVolume *v, const halfkey_v1_UnlockResult *result)
+{
+        const halfkey_v1_VolumeTerms *terms = terms_of(v, result);
+        const uint64_t floor = terms ? terms->epoch_floor : result->epoch_floor;
+
+        if (v->token->epoch >= floor) return 0;
+        return error_set(VOLUME_E_REFUSED,
+                         "header refused: it is an old one put back (epoch %llu, at least %llu): use the recovery key",
+                         (unsigned long long)v->token->epoch, (unsigned long long)floor);
+}
+
+static int rekey(const OwnVolume *v, const Token *planned, const Secret *node_half, const Secret *cluster_half)
+{
+        cleanup_secret Secret *header_key = NULL, *passphrase = NULL, *next_header_key = NULL;
+        RekeyKeys keys = { .volume_key = v->key };
+        int r;
+
+        r = unlock_header_key(node_half, cluster_half, v->token, &header_key);
+        if (r == 0) r = unlock_volume_passphrase(node_half, cluster_half, planned, &passphrase);
+        if (r == 0) r = unlock_header_key(node_half, cluster_half, planned, &next_header_key);
+        if (r != 0) return r;
+        keys.header_key = header_key;
+        keys.next_passphrase = passphrase;
+        keys.next_header_key = next_header_key;
+        return rekey_volume(v->device, volume_header(v->volume), &keys, planned);
+}
+
+static int carry_out(const OwnVolume *v, const Token *planned, uint64_t epoch, const Secret *node_half,
+                     const Secret *cluster_half)
+{
+        if (!planned) return error_set(-EPROTO, "it was not announced what its token would be");
+        if (planned->epoch != epoch)
+                return error_set(-EPROTO, "it leads to epoch %llu, and the next one is %llu",
+                                 (unsigned long long)epoch, (unsigned long long)planned->epoch);
+        return rekey(v, planned, node_half, cluster_half);
+}
+
+void order_carry_out(const OwnVolume *v, const Token *planned, const Secret *node_half, const Secret *cluster_half,
+                     const halfkey_v1_UnlockResult *result)
+{
+        const halfkey_v1_VolumeTerms *terms = terms_of(v, result);
+        int r;
+
+        if (!terms || terms->rekey_to == 0) return;
+        r = carry_out(v, planned, terms->rekey_to, node_half, cluster_half);
+        if (r == 0)
+                log_notice("volume '%s' is rekeyed as ordered: the next boot opens it by epoch %llu",
+                           v->setting->name, (unsigned long long)terms->rekey_to);
+        else
+                log_error("volume '%s': the order to rekey it is not carried out and stays open: %s",
+                          v->setting->name, error_detail(r));
+}
