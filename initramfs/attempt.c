@@ -22,7 +22,7 @@
 /* What one attempt carries from step to step. */
 typedef struct Attempt {
         Session *s;
-        Token *tokens[SETTINGS_VOLUMES_MAX]; /* copies: the main thread reads headers anew for a typed key */
+        Token *tokens[SETTINGS_VOLUMES_MAX];  /* copies: the main thread reads headers anew for a typed key */
         Token *planned[SETTINGS_VOLUMES_MAX]; /* what an order to rekey would make of them; NULL: it cannot be */
         bool learnt; /* the first volume's token has an approval or a ticket that its header lacks */
         Unlocked *unlocked;

@@ -24,9 +24,10 @@ int order_check_floor(const OwnVolume *v, const halfkey_v1_UnlockResult *result)
         const uint64_t floor = terms ? terms->epoch_floor : result->epoch_floor;
 
         if (v->token->epoch >= floor) return 0;
-        return error_set(VOLUME_E_REFUSED,
-                         "header refused: it is an old one put back (epoch %llu, at least %llu): use the recovery key",
-                         (unsigned long long)v->token->epoch, (unsigned long long)floor);
+        return error_set(
+                VOLUME_E_REFUSED,
+                "header refused: it is an old one put back (epoch %llu, at least %llu): use the recovery key",
+                (unsigned long long)v->token->epoch, (unsigned long long)floor);
 }
 
 static int rekey(const OwnVolume *v, const Token *planned, const Secret *node_half, const Secret *cluster_half)

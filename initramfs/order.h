@@ -8,8 +8,8 @@
 /* The header of v is not from before the floor: asked before the half is used. VOLUME_E_REFUSED. */
 _must_check_ int order_check_floor(const OwnVolume *v, const halfkey_v1_UnlockResult *result);
 
-/* The key of v is known. Carries out an order to rekey it, to the token that was announced; `planned` is NULL where
- * none was. It is said whether that was done; where it was not the order stays open, and this boot goes on with the
- * header in memory, which nothing here touches. */
+/* The key of v is known. Carries out an order to rekey it, to the token that was announced; `planned` is NULL
+ * where none was. It is said whether that was done; where it was not the order stays open, and this boot goes on
+ * with the header in memory, which nothing here touches. */
 void order_carry_out(const OwnVolume *v, const Token *planned, const Secret *node_half, const Secret *cluster_half,
                      const halfkey_v1_UnlockResult *result);

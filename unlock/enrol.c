@@ -251,7 +251,8 @@ static int remove_listed(Volume *v, uint32_t listed, size_t *ret_removed)
         return 0;
 }
 
-/* What the mark of that kind says is leaving, and the mark; with an epoch other than 0 only of a token that has it. */
+/* What the mark of that kind says is leaving, and the mark; with an epoch other than 0 only of a token that has
+ * it. */
 static int remove_leaving(const char *path, const char *type, uint64_t epoch, size_t *ret_removed)
 {
         cleanup_volume Volume *v = NULL;

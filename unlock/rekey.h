@@ -36,6 +36,6 @@ typedef struct RekeyKeys {
 _must_check_ int rekey_volume(const char *path, const Header *was, const RekeyKeys *keys, const Token *next);
 
 /* On the host, after a boot that was opened by a token of this epoch, without a key: removes the keyslots that its
- * own has replaced, then the mark. Like enrol_remove_installer(). Nothing is done where the token on the disk is of
- * another epoch: no boot has used that one yet. */
+ * own has replaced, then the mark. Like enrol_remove_installer(). Nothing is done where the token on the disk is
+ * of another epoch: no boot has used that one yet. */
 _must_check_ int rekey_retire(const char *path, uint64_t epoch, size_t *ret_removed);

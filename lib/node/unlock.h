@@ -23,7 +23,8 @@ typedef struct UnlockParams {
         NodeBoot *boot;
         const Token *const *tokens; /* of all volumes; the first one's node id and seal speak for the node */
         size_t n_tokens;
-        const Token *const *planned; /* what each token would be after a rekey (unlock/rekey.h), or NULL; may be NULL */
+        const Token *const
+                *planned; /* what each token would be after a rekey (unlock/rekey.h), or NULL; may be NULL */
         const uint8_t *attempt_id; /* ATTEST_ATTEMPT_SIZE bytes */
         Secret **half;         /* the node's own; unsealed where it is NULL, and kept if the call fails later */
         pthread_mutex_t *lock; /* held while the TPM is used; never while the network is waited for */

@@ -32,7 +32,7 @@ static void try_mark(Bytes json)
         if (enrol_mark_parse(json, &mark) < 0) return;
         if (enrol_mark_print(&mark, &text) < 0) abort();
         if (enrol_mark_parse(BYTES(text, strlen(text)), &again) < 0) abort();
-        if (mark.installer != again.installer || mark.planned != again.planned) abort();
+        if (mark.rekey != again.rekey || mark.leaving != again.leaving || mark.planned != again.planned) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

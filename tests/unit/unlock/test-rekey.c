@@ -134,7 +134,8 @@ static void a_rekey_leaves_what_was_announced(void)
         CHECK(o.token->epoch == 2 && o.token->keyslot == 3);
         CHECK_OK(token_hash(o.token, hash));
         CHECK_BYTES(BYTES_ARRAY(hash), BYTES_ARRAY(announced));
-        CHECK_OK(rekey_retire(image_path, 1, &removed)); /* the boot that has carried it out was opened by the old one */
+        CHECK_OK(rekey_retire(image_path, 1,
+                              &removed)); /* the boot that has carried it out was opened by the old one */
         CHECK(removed == 0);
         CHECK_OK(rekey_retire(image_path, 2, &removed));
         CHECK(removed == 1);
