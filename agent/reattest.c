@@ -13,6 +13,7 @@
 #include "node/state.h"
 #include "proto/message.h"
 #include "tpm/pcr.h"
+#include "unlock/accept.h"
 #include "unlock/volume.h"
 
 #include <errno.h>
@@ -57,6 +58,26 @@ static int read_config(Reattest *a)
                                    : error_set(-EBADMSG, STATE_NODE_CONFIG_PATH ": not a node's configuration");
 }
 
+/* No key is needed to see that the header is no longer what the token records; the next boot would refuse it. */
+static void judge_header(const StateVolume *v, Volume *volume, const Token *t)
+{
+        int r;
+
+        r = volume_check(volume, HEADER_USE_TOKEN);
+        if (r != 0) {
+                log_warning("volume '%s': the next boot will not open it: %s", v->name, error_detail(r));
+                return;
+        }
+        r = volume_compare_record(volume, t);
+        if (r != 0)
+                log_warning("volume '%s': the next boot will not open it: %s. If that change was meant: halfkey "
+                            "accept "
+                            "%s",
+                            v->name, error_detail(r), v->device);
+        else if (accept_is_pending(t))
+                log_info("volume '%s': its accepted header waits for the next boot", v->name);
+}
+
 static int read_tokens(Reattest *a)
 {
         for (size_t i = 0; i < a->state.n_volumes; i++) {
@@ -68,6 +89,7 @@ static int read_tokens(Reattest *a)
                 r = volume_open(v->device, &volume);
                 if (r == 0) r = volume_token(volume, &a->tokens[a->n_tokens]);
                 if (r != 0) return error_prefix(r, "volume '%s' (%s)", v->name, v->device);
+                judge_header(v, volume, a->tokens[a->n_tokens]);
                 a->n_tokens++;
         }
         return a->n_tokens > 0 ? 0 : error_set(-ENOENT, "no volume of this boot is halfkey's");

@@ -179,8 +179,9 @@ static void carry_out_orders(Attempt *a)
                 const OwnVolume *v = &a->s->volumes[i];
                 cleanup_secret Secret *half = NULL;
 
-                if (half_of(&a->unlocked->result, v->token->generation, &half) == 0)
-                        order_carry_out(v, a->planned[i], a->s->node_half, half, &a->unlocked->result);
+                if (half_of(&a->unlocked->result, v->token->generation, &half) != 0) continue;
+                order_finish_accept(v, a->s->node_half, half);
+                order_carry_out(v, a->planned[i], a->s->node_half, half, &a->unlocked->result);
         }
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "proto/message.h"
+#include "unlock/accept.h"
 #include "unlock/combine.h"
 #include "unlock/rekey.h"
 
@@ -28,6 +29,23 @@ int order_check_floor(const OwnVolume *v, const halfkey_v1_UnlockResult *result)
                 VOLUME_E_REFUSED,
                 "header refused: it is an old one put back (epoch %llu, at least %llu): use the recovery key",
                 (unsigned long long)v->token->epoch, (unsigned long long)floor);
+}
+
+void order_finish_accept(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half)
+{
+        cleanup_secret Secret *header_key = NULL;
+        int r;
+
+        if (!accept_is_pending(v->token)) return;
+        r = unlock_header_key(node_half, cluster_half, v->token, &header_key);
+        if (r == 0) r = accept_finish(v->device, volume_header(v->volume), header_key, v->key);
+        if (r == 0)
+                log_notice("volume '%s': the changed header, accepted with its volume key, is signed with both "
+                           "halves",
+                           v->setting->name);
+        else
+                log_error("volume '%s': its accepted header is not signed, the next boot tries again: %s",
+                          v->setting->name, error_detail(r));
 }
 
 static int rekey(const OwnVolume *v, const Token *planned, const Secret *node_half, const Secret *cluster_half)

@@ -7,10 +7,10 @@
 #include "base/log.h"
 #include "node/devices.h"
 #include "node/esp.h"
-#include "unlock/combine.h"
 #include "unlock/crypttab.h"
 #include "unlock/enrol.h"
 #include "unlock/find.h"
+#include "unlock/open.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -374,15 +374,7 @@ int session_check_role(const OwnVolume *v)
 int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half,
                          Secret **ret_volume_key)
 {
-        cleanup_secret Secret *passphrase = NULL, *header_key = NULL;
-        const Token *t = v->token;
-        int r;
-
-        r = unlock_header_key(node_half, cluster_half, t, &header_key);
-        if (r == 0) r = volume_verify_record(v->volume, t, RECORD_TAG_HALVES, header_key);
-        if (r == 0) r = unlock_volume_passphrase(node_half, cluster_half, t, &passphrase);
-        if (r == 0) r = volume_unlock_keyslot(v->volume, t->keyslot, passphrase, ret_volume_key);
-        return r;
+        return open_by_halves(v->volume, v->token, node_half, cluster_half, ret_volume_key);
 }
 
 int session_set_tag(OwnVolume *v)

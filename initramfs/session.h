@@ -79,7 +79,7 @@ bool session_complete(const Session *s);
 /* A genuine volume of another role must not stand in this one's place. VOLUME_E_REFUSED. */
 _must_check_ int session_check_role(const OwnVolume *v);
 
-/* Both halves are known: verifies the header's tag, then opens the token's keyslot. VOLUME_E_*. */
+/* Both halves are known: verifies the header's tags and opens the token's keyslot. VOLUME_E_*. */
 _must_check_ int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half,
                                       Secret **ret_volume_key);
 

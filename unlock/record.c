@@ -121,12 +121,12 @@ static int make_tag(RecordTag which, const Secret *key, Bytes record, uint8_t re
 int record_write(const Header *h, Token *t, const Secret *mac_key, const Secret *volume_key)
 {
         cleanup_writer Writer w = WRITER_INIT(TOKEN_RECORD_MAX);
-        uint8_t halves[SHA256_SIZE], by_volume_key[SHA256_SIZE];
+        uint8_t halves[SHA256_SIZE] = { 0 }, by_volume_key[SHA256_SIZE];
         Bytes record;
         int r;
 
         r = encode(h, t, &w, &record);
-        if (r == 0) r = make_tag(RECORD_TAG_HALVES, mac_key, record, halves);
+        if (r == 0 && mac_key) r = make_tag(RECORD_TAG_HALVES, mac_key, record, halves);
         if (r == 0) r = make_tag(RECORD_TAG_VOLUME_KEY, volume_key, record, by_volume_key);
         if (r == 0) r = token_blob_set(&t->record, record);
         if (r < 0) return r;
@@ -150,21 +150,43 @@ static void show(Bytes value, char ret[static 2 * SHOWN_MAX + 1])
         hex_encode(value, ret);
 }
 
-static int name_difference(Bytes was, Bytes is)
+/* How many fields differ; -EBADMSG where one record is not a list of these fields to its end. */
+static int each_difference(Bytes was, Bytes is, RecordEach each, void *userdata)
 {
         Reader a = READER_INIT(was), b = READER_INIT(is);
         char wanted[2 * SHOWN_MAX + 1], found[2 * SHOWN_MAX + 1];
+        int n = 0;
 
-        for (size_t i = 0; i < ARRAY_SIZE(field_names); i++) {
+        for (size_t i = 0; i < ARRAY_SIZE(field_names) && reader_left(&b) > 0; i++) {
                 Bytes x, y;
 
-                if (!next_fields(&a, &b, &x, &y)) break;
+                if (!next_fields(&a, &b, &x, &y)) return -EBADMSG;
                 if (bytes_equal(x, y)) continue;
                 show(x, wanted);
                 show(y, found);
-                return error_set(RECORD_E_REFUSED, "%s is %s, and was %s when the token was written",
-                                 field_names[i], found, wanted);
+                each(field_names[i], wanted, found, userdata);
+                n++;
         }
+        return reader_left(&a) > 0 || reader_left(&b) > 0 ? -EBADMSG : n;
+}
+
+/* Sets the detail by the first of them. */
+static void name_first(const char *field, const char *was, const char *is, void *userdata)
+{
+        bool *named = userdata;
+
+        if (!*named)
+                IGNORE_RESULT(error_set(RECORD_E_REFUSED, "%s is %s, and was %s when the token was written", field,
+                                        is, was));
+        *named = true;
+}
+
+static int name_difference(Bytes was, Bytes is)
+{
+        bool named = false;
+
+        IGNORE_RESULT(each_difference(was, is, name_first, &named));
+        if (named) return RECORD_E_REFUSED;
         return error_set(RECORD_E_REFUSED, "the token's record of the header has another form");
 }
 
@@ -187,6 +209,46 @@ int record_compare(const Header *h, const Token *t)
         Bytes record;
 
         return compare(h, t, &w, &record);
+}
+
+int record_each_change(const Header *h, const Token *t, RecordEach each, void *userdata)
+{
+        cleanup_writer Writer w = WRITER_INIT(TOKEN_RECORD_MAX);
+        Bytes is;
+        int r;
+
+        r = encode(h, t, &w, &is);
+        if (r < 0) return r == -EINVAL ? -EBADMSG : r;
+        r = each_difference(token_blob_bytes(&t->record), is, each, userdata);
+        return r == -EBADMSG ? error_set(r, "the token's record of the header has another form") : r;
+}
+
+/* The record ends with the hash of the token that it is in. */
+static int check_token_of(const Token *t)
+{
+        const Bytes record = token_blob_bytes(&t->record);
+        uint8_t hash[SHA256_SIZE];
+        int r;
+
+        r = token_hash(t, hash);
+        if (r < 0) return r;
+        if (record.size >= sizeof(hash) &&
+            bytes_equal(BYTES(record.data + record.size - sizeof(hash), sizeof(hash)), BYTES_ARRAY(hash)))
+                return 0;
+        return error_set(RECORD_E_REFUSED, "the halfkey token itself was changed");
+}
+
+int record_verify_written(const Token *t, const Secret *volume_key)
+{
+        uint8_t wanted[SHA256_SIZE];
+        int r;
+
+        r = make_tag(RECORD_TAG_VOLUME_KEY, volume_key, token_blob_bytes(&t->record), wanted);
+        if (r < 0) return r;
+        if (crypto_equal(BYTES_ARRAY(wanted), BYTES_ARRAY(t->volume_key_tag)) == 0) return check_token_of(t);
+        return error_set(RECORD_E_REFUSED,
+                         "the record in the token has no tag of this volume key: the volume was re-encrypted, or "
+                         "somebody else wrote the record");
 }
 
 int record_same_volume(const Header *was, const Header *is)

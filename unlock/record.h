@@ -24,12 +24,21 @@ typedef enum RecordTag {
 
 enum { RECORD_E_REFUSED = 1 };
 
-/* Puts the record of this header and token, and both tags, into t. -EINVAL where the header has no such keyslot.
- */
+/* Puts the record of this header and token, and both tags, into t; without a mac_key zeros instead of the first
+ * one (unlock/accept.h). -EINVAL where the header has no such keyslot. */
 _must_check_ int record_write(const Header *h, Token *t, const Secret *mac_key, const Secret *volume_key);
 
 /* The header is as t's record has it. RECORD_E_REFUSED names the first field that is not, with both values. */
 _must_check_ int record_compare(const Header *h, const Token *t);
+
+/* One field of the header, as it was recorded and as it is: the first bytes of both in hex. */
+typedef void (*RecordEach)(const char *field, const char *was, const char *is, void *userdata);
+/* Calls `each` for all that differ. Their number; -EBADMSG for a record of another form. */
+_must_check_ int record_each_change(const Header *h, const Token *t, RecordEach each, void *userdata);
+
+/* Whatever the header is: t's record has this volume key's tag, and it is of the token that t is.
+ * RECORD_E_REFUSED. */
+_must_check_ int record_verify_written(const Token *t, const Secret *volume_key);
 
 /* Both headers describe the same data: segment, digest, flags and sizes. RECORD_E_REFUSED names the first field
  * that differs. Keyslots and tokens may. */
