@@ -105,11 +105,22 @@ int random_bytes(void *p, size_t n)
         return 0;
 }
 
+/* What is no Secret, such as a library's buffers, is kept from being swapped too. Under a limit every later
+ * mapping would count against it, and fail. */
+static void lock_all(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY) return;
+        (void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+}
+
 int secret_protect_process(void)
 {
         const struct rlimit none = { 0, 0 };
 
         if (setrlimit(RLIMIT_CORE, &none) < 0) return error_set(-errno, "cannot turn core dumps off: %m");
         if (prctl(PR_SET_DUMPABLE, 0) < 0) return error_set(-errno, "cannot make the process undumpable: %m");
+        lock_all();
         return 0;
 }

@@ -44,5 +44,6 @@ void secret_wipe(void *p, size_t n);
 _must_check_ int random_bytes(void *p, size_t n);
 
 /* For the start of main(): no core dumps, no ptrace by others, no swapping of what is mapped later where the
- * limits allow it. A failure is an error, except that of mlockall under a small RLIMIT_MEMLOCK. */
+ * limits allow it. A failure is an error, except that of mlockall, which is not tried under a
+ * limited RLIMIT_MEMLOCK. */
 _must_check_ int secret_protect_process(void);

@@ -5,6 +5,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* The address sanitizer turns mlock() into a success that locks nothing. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -48,6 +53,32 @@ static void is_locked_and_kept_out_of_dumps_and_children(void)
         CHECK(strstr(flags, " dd") && strstr(flags, " wf"));
 }
 
+/* In a child: it cannot be undone. Memory that is no Secret is locked too where nothing limits it. */
+static void a_protected_process_is_not_dumped_and_not_swapped(void)
+{
+        const pid_t pid = fork();
+        int status;
+
+        CHECK(pid >= 0);
+        if (pid == 0) {
+                const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+                const bool may_lock = setrlimit(RLIMIT_MEMLOCK, &all) == 0;
+                struct rlimit core;
+                char flags[512];
+                void *later;
+
+                CHECK_OK(secret_protect_process());
+                CHECK(prctl(PR_GET_DUMPABLE) == 0);
+                CHECK(getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max == 0);
+                later = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                CHECK(later != MAP_FAILED);
+                vm_flags_of(later, flags, sizeof(flags));
+                CHECK(LOCKS_NOTHING || !may_lock || strstr(flags, " lo"));
+                _exit(0);
+        }
+        CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static void refuses_sizes_without_a_use(void)
 {
         Secret *s = NULL;
@@ -69,6 +100,7 @@ static void truncation_wipes_the_tail(void)
 int main(void)
 {
         RUN(is_locked_and_kept_out_of_dumps_and_children);
+        RUN(a_protected_process_is_not_dumped_and_not_swapped);
         RUN(refuses_sizes_without_a_use);
         RUN(truncation_wipes_the_tail);
         return 0;
