@@ -22,6 +22,13 @@ static const char *meaning(const char *outcome)
         return outcome;
 }
 
+static void put_volume(Writer *w, const StateVolume *v)
+{
+        writer_format(w, "Volume:    %s (%s on %s)", v->name, v->role, v->device);
+        if (v->problem[0]) writer_format(w, ", NOT OPEN: %s\n", v->problem);
+        else writer_format(w, "%s\n", v->enrolled ? "" : ", not enrolled");
+}
+
 static void put_text(Writer *w, const State *s)
 {
         writer_format(w, "Boot:      %s\n", meaning(s->outcome));
@@ -31,9 +38,7 @@ static void put_text(Writer *w, const State *s)
         writer_format(w, "Evidence:  %llu events replayed\n", (unsigned long long)s->events);
         writer_format(w, "TPM:       %llu commands (%s)\n", (unsigned long long)s->tpm_commands,
                       s->tpm_command_list);
-        for (size_t i = 0; i < s->n_volumes; i++)
-                writer_format(w, "Volume:    %s (%s on %s)%s\n", s->volumes[i].name, s->volumes[i].role,
-                              s->volumes[i].device, s->volumes[i].enrolled ? "" : ", not enrolled");
+        for (size_t i = 0; i < s->n_volumes; i++) put_volume(w, &s->volumes[i]);
         writer_text(w, "Steps:\n");
         for (size_t i = 0; i < s->n_steps; i++)
                 writer_format(w, "  %7llu.%03llu s  %s\n", (unsigned long long)s->steps[i].at_ms / 1000,

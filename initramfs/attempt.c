@@ -8,11 +8,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "initramfs/order.h"
+#include "node/open.h"
 #include "node/seal.h"
 #include "node/unlock.h"
 #include "proto/message.h"
 #include "unlock/combine.h"
 #include "unlock/enrol.h"
+#include "unlock/open.h"
 #include "unlock/rekey.h"
 
 #include <errno.h>
@@ -22,8 +24,10 @@
 /* What one attempt carries from step to step. */
 typedef struct Attempt {
         Session *s;
-        Token *tokens[SETTINGS_VOLUMES_MAX];  /* copies: the main thread reads headers anew for a typed key */
+        OwnVolume *volumes[SETTINGS_VOLUMES_MAX]; /* that are attested: root's first, all that can be opened */
+        Token *tokens[SETTINGS_VOLUMES_MAX];      /* copies: the main thread reads headers anew for a typed key */
         Token *planned[SETTINGS_VOLUMES_MAX]; /* what an order to rekey would make of them; NULL: it cannot be */
+        size_t n;
         bool learnt; /* the first volume's token has an approval or a ticket that its header lacks */
         Unlocked *unlocked;
         halfkey_v1_Refusal refusal;
@@ -38,46 +42,55 @@ static void attempt_deinit(Attempt *a)
         unlocked_free(a->unlocked);
 }
 
-/* The first time the tokens are copied for the evidence. The second time, before keys are used, the header may
- * have been read anew for a typed key: it must still have the token that was attested. */
-static int check_token(Attempt *a, size_t i)
+/* Before keys are used the header may have been read anew for a typed key: it must still have the token that was
+ * attested. */
+static int check_token(const OwnVolume *v, const Token *attested)
 {
-        const Token *now = a->s->volumes[i].token;
-        uint8_t attested[SHA256_SIZE], hash[SHA256_SIZE];
+        uint8_t was[SHA256_SIZE], is[SHA256_SIZE];
         int r;
 
-        if (!a->tokens[i]) return token_copy(now, &a->tokens[i]);
-        r = token_hash(a->tokens[i], attested);
-        if (r == 0) r = token_hash(now, hash);
-        if (r < 0 || bytes_equal(BYTES_ARRAY(hash), BYTES_ARRAY(attested))) return r;
+        r = token_hash(attested, was);
+        if (r == 0) r = token_hash(v->token, is);
+        if (r < 0 || bytes_equal(BYTES_ARRAY(is), BYTES_ARRAY(was))) return r;
         return error_set(VOLUME_E_REFUSED, "its token changed since it was attested");
 }
 
 /* What is announced before an answer can order it; a volume that has no room for it is opened all the same. */
 static void plan(Attempt *a)
 {
-        for (size_t i = 0; i < a->s->n_volumes; i++) {
-                const int r = rekey_plan(a->s->volumes[i].volume, a->tokens[i], &a->planned[i]);
+        for (size_t i = 0; i < a->n; i++) {
+                const int r = rekey_plan(a->volumes[i]->volume, a->tokens[i], &a->planned[i]);
 
                 if (r < 0)
-                        log_info("volume '%s' could not be rekeyed: %s", a->s->volumes[i].setting->name,
+                        log_info("volume '%s' could not be rekeyed: %s", a->volumes[i]->setting->name,
                                  error_detail(r));
         }
 }
 
-/* With the lock held. */
-static int check_headers(Attempt *a)
+static int check_header(const OwnVolume *v)
+{
+        int r;
+
+        if (!v->token) return error_set(-ENOKEY, "it is not enrolled");
+        r = volume_check(v->volume, HEADER_USE_TOKEN);
+        if (r == 0) r = volume_compare_record(v->volume, v->token);
+        return r == 0 ? session_check_role(v) : r;
+}
+
+/* What to attest, with the lock held. One that was never enrolled may be so by this very boot yet: it is passed
+ * over, not left. */
+static int choose_volumes(Attempt *a)
 {
         for (size_t i = 0; i < a->s->n_volumes; i++) {
                 OwnVolume *v = &a->s->volumes[i];
                 int r;
 
-                if (!v->token) return error_set(-ENOKEY, "volume '%s' is not enrolled", v->setting->name);
-                r = volume_check(v->volume, HEADER_USE_TOKEN);
-                if (r == 0) r = volume_compare_record(v->volume, v->token);
-                if (r == 0) r = session_check_role(v);
-                if (r == 0) r = check_token(a, i);
-                if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
+                if (v->left || (!v->setting->essential && !v->token)) continue;
+                r = check_header(v);
+                if (r == 0) r = token_copy(v->token, &a->tokens[a->n]);
+                if (r == 0) a->volumes[a->n++] = v;
+                else r = session_leave(v, error_prefix(r, "volume '%s'", v->setting->name));
+                if (r != 0) return r;
         }
         return 0;
 }
@@ -94,7 +107,7 @@ static int talk(Attempt *a)
                                       .config = s->config,
                                       .boot = s->boot,
                                       .tokens = (const Token *const *)a->tokens,
-                                      .n_tokens = s->n_volumes,
+                                      .n_tokens = a->n,
                                       .planned = (const Token *const *)a->planned,
                                       .attempt_id = s->attempt_id,
                                       .half = &s->node_half,
@@ -119,16 +132,20 @@ static int half_of(const halfkey_v1_UnlockResult *result, uint64_t generation, S
         return error_set(-EPROTO, "the verifier sent no half of generation %llu", (unsigned long long)generation);
 }
 
-static int open_one(Attempt *a, OwnVolume *v)
+static int open_one(Attempt *a, size_t i)
 {
         cleanup_secret Secret *half = NULL;
+        OwnVolume *v = a->volumes[i];
         int r;
 
-        r = order_check_floor(v, &a->unlocked->result);
+        r = check_header(v);
+        if (r == 0) r = check_token(v, a->tokens[i]);
+        if (r == 0) r = order_check_floor(v, &a->unlocked->result);
         if (r == 0) r = half_of(&a->unlocked->result, v->token->generation, &half);
-        if (r == 0) r = session_open_keyslot(v, a->s->node_half, half, &v->key);
-        if (r == 0) r = session_set_tag(v);
-        return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
+        secret_free(TAKE_PTR(v->key)); /* a typed key may have opened some, not all */
+        if (r == 0) r = open_by_halves(v->volume, v->token, a->s->node_half, half, &v->key);
+        if (r == 0) r = node_volume_tag(v->token, v->key, &v->tag);
+        return r == 0 ? 0 : session_leave(v, error_prefix(r, "volume '%s'", v->setting->name));
 }
 
 /* The TPM refused what it knew of; the verifier may have approved the state it is in. */
@@ -175,11 +192,11 @@ static int keep_token(Attempt *a)
 /* Last, when all else is done: nothing here can keep the volumes from being opened. */
 static void carry_out_orders(Attempt *a)
 {
-        for (size_t i = 0; i < a->s->n_volumes; i++) {
-                const OwnVolume *v = &a->s->volumes[i];
+        for (size_t i = 0; i < a->n; i++) {
+                const OwnVolume *v = a->volumes[i];
                 cleanup_secret Secret *half = NULL;
 
-                if (half_of(&a->unlocked->result, v->token->generation, &half) != 0) continue;
+                if (!v->key || half_of(&a->unlocked->result, v->token->generation, &half) != 0) continue;
                 order_finish_accept(v, a->s->node_half, half);
                 order_carry_out(v, a->planned[i], a->s->node_half, half, &a->unlocked->result);
         }
@@ -187,14 +204,12 @@ static void carry_out_orders(Attempt *a)
 
 static int open_all(Attempt *a)
 {
-        int r;
+        int r = 0;
 
-        r = check_headers(a);
-        if (r != 0) return r;
         (void)snprintf(a->s->node_name, sizeof(a->s->node_name), "%s", a->unlocked->result.node_name);
         (void)snprintf(a->s->release_id, sizeof(a->s->release_id), "%s", a->unlocked->result.release_id);
         if (!a->s->node_half) r = use_approval(a);
-        for (size_t i = 0; r == 0 && i < a->s->n_volumes; i++) r = open_one(a, &a->s->volumes[i]);
+        for (size_t i = 0; r == 0 && i < a->n; i++) r = open_one(a, i);
         if (r == 0) r = take_ticket(a);
         if (r == 0 && a->learnt) r = keep_token(a);
         if (r != 0) return r;
@@ -212,7 +227,7 @@ static int run(Attempt *a, Report *report)
         int r;
 
         pthread_mutex_lock(&a->s->lock);
-        r = check_headers(a);
+        r = choose_volumes(a);
         if (r == 0) plan(a);
         pthread_mutex_unlock(&a->s->lock);
         if (r != 0) {
@@ -233,13 +248,33 @@ static int run(Attempt *a, Report *report)
         return r;
 }
 
+/* The verifier named one volume that it will not open, and root can do without it. */
+static bool leave_refused(Attempt *a, int result)
+{
+        bool left = false;
+
+        if (result != CALL_E_REFUSED || !a->refusal.role[0]) return false;
+        pthread_mutex_lock(&a->s->lock);
+        for (size_t i = 0; i < a->n; i++)
+                if (strcmp(a->tokens[i]->role, a->refusal.role) == 0)
+                        left = session_leave(a->volumes[i], result) == 0;
+        pthread_mutex_unlock(&a->s->lock);
+        return left;
+}
+
 void attempt_unlock(Session *s, Report *ret)
 {
-        Attempt a = { .s = s };
+        bool again;
 
-        error_clear();
-        *ret = (Report){ .outcome = ATTEST_CAP_ATTESTED };
-        ret->result = run(&a, ret);
-        if (ret->result != 0) (void)snprintf(ret->text, sizeof(ret->text), "%s", error_detail(ret->result));
-        attempt_deinit(&a);
+        do {
+                Attempt a = { .s = s };
+
+                error_clear();
+                *ret = (Report){ .outcome = ATTEST_CAP_ATTESTED };
+                ret->result = run(&a, ret);
+                if (ret->result != 0)
+                        (void)snprintf(ret->text, sizeof(ret->text), "%s", error_detail(ret->result));
+                again = leave_refused(&a, ret->result); /* at most once a volume */
+                attempt_deinit(&a);
+        } while (again);
 }

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "config.h"
-#include "initramfs/cap.h"
+#include "node/cap.h"
 
 #include <stdio.h>
 #include <string.h>

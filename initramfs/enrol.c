@@ -13,6 +13,7 @@
 #include "crypto/compare.h"
 #include "initramfs/attempt.h"
 #include "node/call.h"
+#include "node/open.h"
 #include "node/register.h"
 #include "node/seal.h"
 #include "proto/message.h"
@@ -247,7 +248,7 @@ static int take_volume(Enrolment *e, OwnVolume *v, Secret **volume_key, halfkey_
 
         secret_free(v->key);
         v->key = TAKE_PTR(*volume_key);
-        r = session_set_tag(v);
+        r = node_volume_tag(v->token, v->key, &v->tag);
         if (r == 0) r = describe(v, v->token, false, described);
         if (r < 0) return r;
         log_notice("volume '%s' is sealed: its token stands, its halves open it", v->setting->name);
@@ -304,7 +305,8 @@ static int open_sealed(Enrolment *e, OwnVolume *v, Secret **ret_volume_key)
                         "its token was made from generation %llu of the cluster's half, which is now %llu",
                         (unsigned long long)t->generation, (unsigned long long)e->registered->result.generation);
         if (!e->node_half) r = open_sealed_half(e, t);
-        return r == 0 ? session_open_keyslot(v, e->node_half, e->registered->cluster_half, ret_volume_key) : r;
+        if (r != 0) return r;
+        return node_open_halves(v->volume, t, e->node_half, e->registered->cluster_half, ret_volume_key);
 }
 
 /* The one on the disk: a try in this boot may have written another since. */
@@ -352,10 +354,12 @@ static int commit(Enrolment *e)
         const RegisterParams params = params_of(e);
         const Token *tokens[SETTINGS_VOLUMES_MAX];
         uint8_t hash[SHA256_SIZE];
+        size_t n = 0;
         int r;
 
-        for (size_t i = 0; i < e->s->n_volumes; i++) tokens[i] = e->s->volumes[i].token;
-        r = token_set_hash(tokens, e->s->n_volumes, hash);
+        for (size_t i = 0; i < e->s->n_volumes; i++)
+                if (!e->s->volumes[i].left) tokens[n++] = e->s->volumes[i].token;
+        r = token_set_hash(tokens, n, hash);
         if (r == 0) r = call_connect(e->s->config, &channel);
         if (r == 0) r = node_commit(channel, &params, hash, e->commit, &e->refusal);
         if (r != 0) return error_prefix(r, "EnrolCommit");
@@ -393,8 +397,14 @@ static int prepare(Enrolment *e)
         if (!e->s->esp)
                 return error_set(-ENODEV, "no EFI system partition was found, and the next boots read their "
                                           "configuration there");
-        for (size_t i = 0; r == 0 && i < e->s->n_volumes; i++)
-                if (!e->s->volumes[i].token) r = open_installed(e, &e->s->volumes[i]);
+        for (size_t i = 0; r == 0 && i < e->s->n_volumes; i++) {
+                OwnVolume *v = &e->s->volumes[i];
+
+                if (v->left || v->token) continue;
+                r = open_installed(e, v);
+                /* A key can be typed; what is wrong with the volume itself can wait. */
+                if (r != 0 && r != -ENOKEY && r != VOLUME_E_WRONG_KEY) r = session_leave(v, r);
+        }
         return r;
 }
 
@@ -409,7 +419,8 @@ static int run(Enrolment *e)
         if (r == 0) r = register_node(e);
         if (r != 0) return r;
         e->s->working = true;
-        for (size_t i = 0; r == 0 && i < e->s->n_volumes; i++) r = ready_volume(e, &e->s->volumes[i]);
+        for (size_t i = 0; r == 0 && i < e->s->n_volumes; i++)
+                if (!e->s->volumes[i].left) r = ready_volume(e, &e->s->volumes[i]);
         if (r == 0) r = commit(e);
         if (r == 0) r = session_set_node(e->s, e->keys.node_id, tpm_public_bytes(&e->keys.ak.public_area));
         e->s->working = false;

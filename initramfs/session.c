@@ -7,10 +7,10 @@
 #include "base/log.h"
 #include "node/devices.h"
 #include "node/esp.h"
+#include "node/open.h"
 #include "unlock/crypttab.h"
 #include "unlock/enrol.h"
 #include "unlock/find.h"
-#include "unlock/open.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,9 +21,10 @@
 
 enum {
         POLL_MS = 50,
-        SAY_AFTER_MS = 5000, /* how long to wait silently */
-        ESP_WAIT_MS = 10000, /* the ESP is on a disk that may not hold root */
-        TPM_WAIT_MS = 30000, /* a driver that loads late */
+        SAY_AFTER_MS = 5000,    /* how long to wait silently */
+        OTHERS_WAIT_MS = 10000, /* for the volumes that the boot can do without, after root's are there */
+        ESP_WAIT_MS = 10000,    /* the ESP is on a disk that may not hold root */
+        TPM_WAIT_MS = 30000,    /* a driver that loads late */
 };
 
 static void sleep_ms(unsigned ms)
@@ -165,13 +166,14 @@ static int refuse_duplicate(const OwnVolume *v)
         return r == -ENOENT ? 0 : r;
 }
 
-static int open_volume(Session *s, OwnVolume *v)
+static int open_volume(Session *s, OwnVolume *v, unsigned limit_ms)
 {
         char what[160];
         int r;
 
         (void)snprintf(what, sizeof(what), "volume '%s' (%s)", v->setting->name, v->source);
-        r = wait_for(find_device, s, v, what, 0);
+        r = wait_for(find_device, s, v, what, limit_ms);
+        if (r == -ENOENT) return error_set(r, "volume '%s': no device %s", v->setting->name, v->source);
         if (r == 0) r = volume_open(v->device, &v->volume);
         if (r == 0) r = refuse_duplicate(v);
         if (r == 0 && volume_has_token(v->volume) == 0) r = volume_token(v->volume, &v->token);
@@ -244,14 +246,57 @@ static int read_config(Session *s)
         return r;
 }
 
-int session_prepare(Session *s)
+/* The generator's unit for such a volume is not active then, so that the host's own takes over. */
+int session_leave(OwnVolume *v, int r)
 {
-        int r;
+        if (v->setting->essential) return r;
+        v->left = true;
+        secret_free(TAKE_PTR(v->key));
+        (void)snprintf(v->problem, sizeof(v->problem), "%s", error_detail(r));
+        log_warning(
+                "%s: the boot goes on without it; the next boot opens it, or 'halfkey unlock --recovery %s %s' "
+                "with its recovery key",
+                v->problem, v->source, v->setting->name);
+        return 0;
+}
 
+static int open_essential(Session *s)
+{
         for (size_t i = 0; i < s->n_volumes; i++) {
-                r = open_volume(s, &s->volumes[i]);
+                int r;
+
+                if (!s->volumes[i].setting->essential) continue;
+                r = open_volume(s, &s->volumes[i], 0);
                 if (r != 0) return r;
         }
+        return 0;
+}
+
+static int open_others(Session *s, uint64_t until_ms)
+{
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                const uint64_t now = timeline_now_ms();
+                int r;
+
+                if (s->volumes[i].setting->essential) continue;
+                r = open_volume(s, &s->volumes[i], now < until_ms ? (unsigned)(until_ms - now) : 1);
+                if (r != 0) r = session_leave(&s->volumes[i], r);
+                if (r != 0) return r;
+        }
+        return 0;
+}
+
+int session_prepare(Session *s)
+{
+        uint64_t others_until;
+        int r;
+
+        r = open_essential(s);
+        if (r != 0) return r;
+        others_until = timeline_now_ms() + OTHERS_WAIT_MS;
+        timeline_note(&s->timeline, "root found");
+        r = open_others(s, others_until);
+        if (r != 0) return r;
         timeline_note(&s->timeline, "volumes found");
         r = wait_for(find_tpm, s, NULL, "the TPM", TPM_WAIT_MS);
         if (r != 0) return r;
@@ -274,7 +319,7 @@ bool session_enrolled(const Session *s)
 bool session_complete(const Session *s)
 {
         for (size_t i = 0; i < s->n_volumes; i++)
-                if (!s->volumes[i].token) return false;
+                if (s->volumes[i].setting->essential && !s->volumes[i].token) return false;
         return true;
 }
 
@@ -304,27 +349,40 @@ int session_set_node(Session *s, const uint8_t node_id[static SHA256_SIZE], Byte
         return 0;
 }
 
-static size_t collect_tags(const Session *s, AttestVolume *ret)
+static size_t collect_tags(Session *s, AttestVolume *ret)
 {
         size_t n = 0;
 
-        for (size_t i = 0; i < s->n_volumes; i++)
-                if (s->volumes[i].key && s->volumes[i].token) ret[n++] = s->volumes[i].tag;
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                OwnVolume *v = &s->volumes[i];
+
+                v->capped = v->key && v->token;
+                if (v->capped) ret[n++] = v->tag;
+        }
         return n;
 }
 
 static int map_all(Session *s)
 {
-        int r;
-
         for (size_t i = 0; i < s->n_volumes; i++) {
                 OwnVolume *v = &s->volumes[i];
+                int r;
 
                 if (!v->key) continue;
                 r = volume_map(v->volume, v->setting->name, v->key, 0);
-                if (r != 0) return error_prefix(r, "volume '%s'", v->setting->name);
+                if (r != 0) r = session_leave(v, error_prefix(r, "volume '%s'", v->setting->name));
+                if (r != 0) return r;
         }
         return 0;
+}
+
+/* One that nothing has gone wrong with, and that has no key all the same. */
+static void say_closed(OwnVolume *v)
+{
+        if (v->key || v->problem[0]) return;
+        (void)snprintf(v->problem, sizeof(v->problem), "%s",
+                       v->token ? "nothing that was typed opens it" : "it is not enrolled");
+        log_warning("volume '%s' stays closed: %s", v->setting->name, v->problem);
 }
 
 void session_forget(Session *s)
@@ -344,10 +402,15 @@ static HashAlg seal_bank(const Session *s)
 int session_open(Session *s, const char *outcome)
 {
         AttestVolume tags[SETTINGS_VOLUMES_MAX];
-        const size_t n = collect_tags(s, tags);
+        size_t n;
         int r;
 
-        if (!s->volumes[0].key) return error_set(-ENOKEY, "volume '%s' has no key", s->volumes[0].setting->name);
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                if (s->volumes[i].setting->essential && !s->volumes[i].key)
+                        return error_set(-ENOKEY, "volume '%s' has no key", s->volumes[i].setting->name);
+                say_closed(&s->volumes[i]);
+        }
+        n = collect_tags(s, tags);
         r = cap_extend(s->tpm, seal_bank(s), outcome, tags, n);
         if (r != 0) return error_prefix(r, "the cap failed");
         timeline_note(&s->timeline, "capped");
@@ -369,19 +432,6 @@ int session_check_role(const OwnVolume *v)
         if (strcmp(v->token->role, v->setting->role) == 0) return 0;
         return error_set(VOLUME_E_REFUSED, "volume '%s' has the role '%s', expected '%s'", v->setting->name,
                          v->token->role, v->setting->role);
-}
-
-int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half,
-                         Secret **ret_volume_key)
-{
-        return open_by_halves(v->volume, v->token, node_half, cluster_half, ret_volume_key);
-}
-
-int session_set_tag(OwnVolume *v)
-{
-        memcpy(v->tag.id, v->token->volume_id, sizeof(v->tag.id));
-        (void)snprintf(v->tag.role, sizeof(v->tag.role), "%s", v->token->role);
-        return attest_volume_tag(secret_bytes(v->key), v->tag.id, v->tag.role, v->tag.tag);
 }
 
 /* Header and token as they are now: an enrolment that failed may have changed them. */
@@ -413,33 +463,47 @@ static int finish_reencryption(OwnVolume *v, const Secret *typed)
         return enrol_reencrypt(v->device, typed, NULL, NULL);
 }
 
-/* A typed key opens what it opens; a header with our token has to be the one we wrote as well. */
 static int try_typed(OwnVolume *v, const Secret *typed)
 {
-        int keyslot, r;
+        int r;
 
         r = finish_reencryption(v, typed);
         if (r == 0) r = reopen(v);
         if (r == 0 && v->token) r = session_check_role(v);
-        if (r == 0) r = volume_check(v->volume, HEADER_USE_TYPED);
-        if (r == 0) r = volume_try_any(v->volume, typed, &keyslot, &v->key);
-        if (r != 0 || !v->token) return r;
-        r = volume_verify_record(v->volume, v->token, RECORD_TAG_VOLUME_KEY, v->key);
-        if (r == 0) r = session_set_tag(v);
+        if (r == 0) r = node_open_typed(v->volume, v->token, typed, &v->key);
+        if (r == 0 && v->token) r = node_volume_tag(v->token, v->key, &v->tag);
         if (r != 0) secret_free(TAKE_PTR(v->key));
-        return r;
+        return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
+}
+
+/* The first one that is essential and has no key; n_volumes: all have. */
+static size_t first_closed(const Session *s)
+{
+        size_t i = 0;
+
+        while (i < s->n_volumes && (s->volumes[i].key || !s->volumes[i].setting->essential)) i++;
+        return i;
 }
 
 int session_try_typed(Session *s, const Secret *typed)
 {
+        const size_t asked = first_closed(s);
+        char why[256] = ""; /* the one that was asked for, not the one tried last */
+        int result = 0;
+
         for (size_t i = 0; i < s->n_volumes; i++) {
                 OwnVolume *v = &s->volumes[i];
                 int r;
 
+                if (v->key || v->left) continue;
                 r = try_typed(v, typed);
-                if (r == 0) continue;
-                if (i == 0) return error_prefix(r, "volume '%s'", v->setting->name);
-                log_warning("volume '%s' stays closed: %s", v->setting->name, error_detail(r));
+                if (r == 0 || i != asked) continue;
+                result = r;
+                (void)snprintf(why, sizeof(why), "%s", error_detail(r));
         }
-        return 0;
+        s->asking = first_closed(s);
+        if (s->asking == s->n_volumes) return 0;
+        if (s->asking == asked) return error_set(result, "%s", why);
+        return error_set(-EAGAIN, "volume '%s' is open now; '%s' has a key of its own",
+                         s->volumes[asked].setting->name, s->volumes[s->asking].setting->name);
 }

@@ -8,10 +8,10 @@
  * it waits for the network the worker holds it in an enrolment only. */
 
 #include "base/secret.h"
-#include "initramfs/cap.h"
 #include "initramfs/settings.h"
 #include "initramfs/timeline.h"
 #include "node/boot.h"
+#include "node/cap.h"
 #include "node/config.h"
 #include "node/unlock.h"
 #include "proto/node.pb.h"
@@ -30,6 +30,9 @@ typedef struct OwnVolume {
         Token *token; /* NULL before enrolment */
         Secret *key;  /* the volume key, once it is known */
         AttestVolume tag;
+        bool capped;       /* its tag is in the cap */
+        bool left;         /* this boot does without it; never one that is essential */
+        char problem[256]; /* why it is not open; empty while nothing is wrong with it */
 } OwnVolume;
 
 typedef struct Session {
@@ -47,6 +50,7 @@ typedef struct Session {
         pthread_mutex_t lock;
         Tpm *tpm;
         bool cancelled;
+        size_t asking;       /* the volume that the prompt is about */
         bool opened;         /* an attempt has the keys of all volumes: no typed key is tried any more */
         atomic_bool working; /* an enrolment is under way that must not be disturbed by a prompt */
 
@@ -63,8 +67,9 @@ void session_deinit(Session *s);
 
 /* Reads settings, crypttab and command line: which volumes are ours and where they are. */
 _must_check_ int session_init(Session *ret);
-/* Waits for the volumes' devices and the TPM, opens the headers, reads the event log and the configuration. What
- * is missing is said on the console while it is waited for. */
+/* Waits for the essential volumes' devices and the TPM, opens the headers, reads the event log and the
+ * configuration. What is missing is said on the console while it is waited for. The other volumes get 10 s more,
+ * and the boot goes on without one that is not there by then or whose header is no good. */
 _must_check_ int session_prepare(Session *s);
 
 /* Whether a header carries our token: then that volume is only ever unlocked, whatever any file says. */
@@ -73,18 +78,15 @@ bool session_enrolled(const Session *s);
  * secret.
  */
 bool session_unfinished(const Session *s);
-/* Whether every volume has its token. */
+/* Whether every essential volume has its token. */
 bool session_complete(const Session *s);
+
+/* A volume that cannot be opened, with the failure r as the reason. Where it is essential that is the result; else
+ * 0: the boot goes on without it, and console and state file say so. */
+_must_check_ int session_leave(OwnVolume *v, int r);
 
 /* A genuine volume of another role must not stand in this one's place. VOLUME_E_REFUSED. */
 _must_check_ int session_check_role(const OwnVolume *v);
-
-/* Both halves are known: verifies the header's tags and opens the token's keyslot. VOLUME_E_*. */
-_must_check_ int session_open_keyslot(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half,
-                                      Secret **ret_volume_key);
-
-/* The key and the token of v are known: computes the tag that goes into the cap. */
-_must_check_ int session_set_tag(OwnVolume *v);
 
 /* Makes s->config this node's NodeConfig and puts it on the ESP. Where it cannot be written that is said, and the
  * next boot does it. */
@@ -96,13 +98,17 @@ static inline size_t session_events(const Session *s)
         return s->boot ? s->boot->log->n_events : 0;
 }
 
-/* Keys are known: cap with this outcome, then map. On failure nothing is mapped. */
+/* Keys are known: cap with this outcome, then map. On failure nothing is mapped; a volume that is not essential
+ * and cannot be mapped is left. */
 _must_check_ int session_open(Session *s, const char *outcome);
 
 /* Frees the secrets that are left once the volumes are open, whatever the worker is waiting for. */
 void session_forget(Session *s);
 
-/* Tries what was typed, mapping nothing. 0: every volume that it opens has its key, root among them. */
+/* Tries what was typed on every volume that has no key yet, mapping nothing. 0: all essential ones have theirs
+ * now; -EAGAIN: it opened one of them, and another needs a key of its own. Which one is first without key,
+ * s->asking says.
+ */
 _must_check_ int session_try_typed(Session *s, const Secret *typed);
 
 /* Writes /run/halfkey: the state file and the NodeConfig, both without secrets. */

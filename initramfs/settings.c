@@ -58,6 +58,21 @@ static bool name_ok(const char *name)
         return true;
 }
 
+/* "root", and "root:2" to "root:99" where root stands on several volumes. */
+static bool is_root(const char *role)
+{
+        if (strncmp(role, "root", 4) != 0) return false;
+        if (role[4] == '\0') return true;
+        if (role[4] != ':' || role[5] < '1' || role[5] > '9') return false;
+        return role[6] == '\0' ? role[5] > '1' : isdigit((unsigned char)role[6]) && role[7] == '\0';
+}
+
+/* A misspelt number must not make a volume of root's one that the boot does without. */
+static bool role_ok(const char *role)
+{
+        return token_check_role(role) == 0 && (strncmp(role, "root:", 5) != 0 || is_root(role));
+}
+
 static int parse_volume(const char *text, Settings *settings)
 {
         VolumeSetting *v = &settings->volumes[settings->n_volumes];
@@ -71,7 +86,7 @@ static int parse_volume(const char *text, Settings *settings)
         v->name[n] = '\0';
         memcpy(v->role, role, strlen(role) + 1);
         if (!name_ok(v->name)) return -EBADMSG;
-        if (token_check_role(v->role) < 0) return -EBADMSG;
+        if (!role_ok(v->role)) return -EBADMSG;
         for (size_t i = 0; i < settings->n_volumes; i++)
                 if (strcmp(settings->volumes[i].name, v->name) == 0 ||
                     strcmp(settings->volumes[i].role, v->role) == 0)
@@ -86,6 +101,24 @@ static int apply(const char *key, const char *value, Settings *settings)
         if (strcmp(key, "prompt") == 0) return parse_number(value, &settings->prompt_after_s);
         if (strcmp(key, "fail") == 0) return parse_fail(value, settings);
         return -EBADMSG;
+}
+
+/* Root's volumes come first: the first one's token speaks for the node. */
+static void mark_essential(Settings *settings)
+{
+        VolumeSetting sorted[SETTINGS_VOLUMES_MAX];
+        bool any = false;
+        size_t n = 0;
+
+        for (size_t i = 0; i < settings->n_volumes; i++) any |= is_root(settings->volumes[i].role);
+        for (int essential = 1; essential >= 0; essential--)
+                for (size_t i = 0; i < settings->n_volumes; i++) {
+                        VolumeSetting *v = &settings->volumes[i];
+
+                        v->essential = !any || is_root(v->role);
+                        if (v->essential == (essential == 1)) sorted[n++] = *v;
+                }
+        memcpy(settings->volumes, sorted, n * sizeof(sorted[0]));
 }
 
 static char *strip(char *text)
@@ -131,6 +164,7 @@ int settings_parse_file(const char *text, Settings *ret)
                                          "'fail = wait|reboot:MIN|poweroff:MIN'",
                                          number);
         }
+        mark_essential(&settings);
         *ret = settings;
         return 0;
 }

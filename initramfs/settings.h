@@ -22,14 +22,17 @@ typedef enum FailAction {
         FAIL_POWEROFF,
 } FailAction;
 
-/* A volume that halfkey owns in this initrd: its crypttab name and the role in its key. */
+/* A volume that halfkey owns in this initrd: its crypttab name and the role in its key. Root's file system may
+ * stand on several (btrfs, LVM): then they have the roles "root", "root:2", "root:3" and so on, each its own, so
+ * that none can be put in another's place. Any other role ("swap", "data:NAME") is not root's. */
 typedef struct VolumeSetting {
         char name[SETTINGS_NAME_MAX + 1];
         char role[TOKEN_ROLE_MAX + 1];
+        bool essential; /* root's, or all are where none is: the boot waits for it */
 } VolumeSetting;
 
 typedef struct Settings {
-        VolumeSetting volumes[SETTINGS_VOLUMES_MAX];
+        VolumeSetting volumes[SETTINGS_VOLUMES_MAX]; /* the essential ones first, else in the file's order */
         size_t n_volumes;
         unsigned prompt_after_s;
         FailAction fail;

@@ -21,9 +21,10 @@ static void write_volume(JsonWriter *j, const OwnVolume *v)
         json_writer_open_object(j, NULL);
         json_writer_text(j, "name", v->setting->name);
         json_writer_text(j, "role", v->setting->role);
-        json_writer_text(j, "device", v->device);
-        json_writer_text(j, "uuid", volume_uuid(v->volume));
-        if (v->token) {
+        json_writer_text(j, "device", v->device ? v->device : v->source);
+        if (v->volume) json_writer_text(j, "uuid", volume_uuid(v->volume));
+        if (v->problem[0]) json_writer_text(j, "problem", v->problem);
+        if (v->capped) { /* the cap is what re-attestation is held against */
                 json_writer_hex(j, "volume_id", BYTES_ARRAY(v->token->volume_id));
                 json_writer_int(j, "generation", (int64_t)v->token->generation);
                 json_writer_int(j, "epoch", (int64_t)v->token->epoch);

@@ -156,7 +156,7 @@ static void say(Unlock *u, const char *text)
 static void ask(Unlock *u)
 {
         char message[200];
-        const char *name = u->session.settings.volumes[0].name;
+        const char *name = u->session.settings.volumes[u->session.asking].name;
         int r;
 
         if (prompt_active(&u->prompt)) return;
@@ -199,7 +199,8 @@ static int answer(Unlock *u)
         r = u->session.opened ? -EALREADY : session_try_typed(&u->session, typed);
         if (r == 0) u->session.cancelled = true;
         pthread_mutex_unlock(&u->session.lock);
-        if (r != 0 && r != -EALREADY) log_warning("that key does not open it: %s", error_detail(r));
+        if (r == -EAGAIN) log_notice("%s", error_detail(r));
+        else if (r != 0 && r != -EALREADY) log_warning("that key does not open it: %s", error_detail(r));
         return r;
 }
 

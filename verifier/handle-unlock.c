@@ -50,7 +50,11 @@ static int judge_volumes(Appraisal *a, const halfkey_v1_UnlockProof *p, uint64_t
 
         if (p->volume_count == 0)
                 return refuse(&a->refusal, REFUSAL_VOLUME_UNKNOWN, "the node names no volume to open");
-        for (size_t i = 0; i < p->volume_count && r == 0; i++) r = judge_volume(a, &p->volume[i], &floor);
+        for (size_t i = 0; i < p->volume_count && r == 0; i++) {
+                r = judge_volume(a, &p->volume[i], &floor);
+                /* So that the node can do without that one. */
+                if (r != 0) PROTO_SET_TEXT(a->refusal.role, p->volume[i].role);
+        }
         if (r == 0) *ret_floor = floor;
         return r;
 }

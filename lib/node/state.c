@@ -51,13 +51,15 @@ static int member_hex(const JsonValue *v, const char *key, uint8_t *ret, size_t 
 
 static int parse_volume(const JsonValue *v, StateVolume *ret)
 {
-        const JsonValue *id;
+        const JsonValue *id, *problem;
         int r;
 
         *ret = (StateVolume){ 0 };
         r = member_text(v, "name", ret->name, sizeof(ret->name));
         if (r == 0) r = member_text(v, "device", ret->device, sizeof(ret->device));
         if (r == 0) r = member_text(v, "role", ret->role, sizeof(ret->role));
+        if (r == 0 && json_value_member(v, "problem", &problem) == 0)
+                r = member_text(v, "problem", ret->problem, sizeof(ret->problem));
         if (r < 0) return r;
         if (json_value_member(v, "volume_id", &id) < 0) return 0;
         ret->enrolled = true;

@@ -24,7 +24,8 @@ typedef struct StateVolume {
         char name[STATE_TEXT_MAX + 1];
         char device[STATE_TEXT_MAX + 1];
         char role[STATE_TEXT_MAX + 1];
-        bool enrolled; /* the three below are set */
+        char problem[STATE_TEXT_MAX + 1]; /* why it is not open; empty: it is */
+        bool enrolled;                    /* halfkey opened it, its tag is in the cap: the three below are set */
         uint8_t id[ATTEST_VOLUME_ID_SIZE];
         uint64_t generation;
         uint64_t epoch; /* of the header that opened it */

@@ -368,6 +368,7 @@ static void answer_challenge(const SoftNode *n, const halfkey_v1_RegisterChallen
 
 static void keep_refusal(const halfkey_v1_Refusal *r, SoftReply *ret)
 {
+        memcpy(ret->role, r->role, sizeof(r->role));
         memcpy(ret->reason, r->reason, sizeof(r->reason));
         memcpy(ret->sentence, r->sentence, sizeof(r->sentence));
         memcpy(ret->id, r->id, sizeof(r->id));

@@ -85,7 +85,7 @@ void soft_node_deinit(SoftNode *n);
 
 /* What came of a call: the refusal's slug, or "" where it was granted. */
 typedef struct SoftReply {
-        char reason[49], sentence[401], id[17];
+        char reason[49], sentence[401], id[17], role[41];
         uint32_t retry_after_s;
         int result; /* of the session; everything else is unset unless 0 */
         uint8_t half[32];

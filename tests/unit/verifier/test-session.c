@@ -365,6 +365,7 @@ static void tokens_must_be_the_enrolled_ones(void)
         stage_adopted(&s);
         s.n.bad_token = 1;
         CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "token-hash");
+        CHECK_TEXT(soft_unlock(&s.v, &s.n).role, "root"); /* which volume a node might do without */
         s.n.bad_token = 0;
         s.n.generation = 5;
         CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "token-generation-unknown");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "initramfs/cap.h"
+#include "node/cap.h"
 
 #include "base/error.h"
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Typed keys and volumes that a boot does without, on real headers; the rest of a session needs a boot. */
+
+#include "initramfs/session.h"
+#include "unlock/image.h"
+
+#include <errno.h>
+
+static const char conf[] = "volume = a:root\nvolume = b:root:2\nvolume = srv:data:srv\nvolume = swap\n";
+static const char *const keys[] = { "of a", "of b", "of a", "of swap" };
+
+/* As session_prepare() leaves it where all four devices are there. */
+static void session_of(Session *ret)
+{
+        *ret = (Session){ 0 };
+        CHECK_OK(settings_parse_file(conf, &ret->settings));
+        ret->n_volumes = ret->settings.n_volumes;
+        for (size_t i = 0; i < ret->n_volumes; i++) {
+                OwnVolume *v = &ret->volumes[i];
+
+                image_format(20, keys[i], "");
+                CHECK(asprintf(&v->device, "%s/%zu", image_dir, i) > 0);
+                CHECK(rename(image_path, v->device) == 0);
+                v->setting = &ret->settings.volumes[i];
+                v->source = strdup("UUID=none");
+                CHECK_OK(volume_open(v->device, &v->volume));
+        }
+}
+
+static int type(Session *s, const char *text)
+{
+        cleanup_secret Secret *typed = image_secret(text);
+
+        return session_try_typed(s, typed);
+}
+
+static void one_typed_key_opens_all_that_it_opens(void)
+{
+        Session s;
+
+        session_of(&s);
+        CHECK_RESULT(type(&s, "of nothing"), VOLUME_E_WRONG_KEY);
+        CHECK(strstr(error_detail(VOLUME_E_WRONG_KEY), "volume 'a'") && s.asking == 0);
+        CHECK_RESULT(type(&s, "of a"), -EAGAIN);
+        CHECK(s.volumes[0].key && !s.volumes[1].key && s.volumes[2].key && !s.volumes[3].key);
+        CHECK(s.asking == 1 && strstr(error_detail(-EAGAIN), "'b'"));
+        CHECK_OK(type(&s, "of b"));
+        CHECK(s.volumes[1].key && !s.volumes[3].key);
+        session_deinit(&s);
+}
+
+/* The one that is asked for is named, not the one tried last; and root:2 alone opens nothing. */
+static void a_key_of_another_volume_is_no_key_of_root(void)
+{
+        Session s;
+
+        session_of(&s);
+        CHECK_RESULT(type(&s, "of b"), VOLUME_E_WRONG_KEY);
+        CHECK(strstr(error_detail(VOLUME_E_WRONG_KEY), "volume 'a'"));
+        CHECK(s.volumes[1].key && s.asking == 0);
+        CHECK_RESULT(session_open(&s, ATTEST_CAP_RECOVERY), -ENOKEY);
+        session_deinit(&s);
+}
+
+static void root_is_never_left_and_others_are(void)
+{
+        Session s;
+
+        session_of(&s);
+        for (size_t i = 0; i < s.n_volumes; i++) {
+                const int r = session_leave(&s.volumes[i], error_set(-EIO, "broken"));
+
+                CHECK(r == (i < 2 ? -EIO : 0));
+                CHECK(s.volumes[i].left == (i >= 2) && (s.volumes[i].problem[0] != '\0') == (i >= 2));
+        }
+        CHECK_RESULT(type(&s, "of a"), -EAGAIN);
+        CHECK(!s.volumes[2].key); /* not tried any more */
+        CHECK_OK(type(&s, "of b"));
+        session_deinit(&s);
+}
+
+int main(void)
+{
+        image_init();
+        RUN(one_typed_key_opens_all_that_it_opens);
+        RUN(a_key_of_another_volume_is_no_key_of_root);
+        RUN(root_is_never_left_and_others_are);
+        image_done();
+        return 0;
+}
