@@ -47,7 +47,7 @@ def other_disk(scene, picture, name):
     """A whole disk that the installer encrypted, with what is to be on it."""
     plain, drive = scene.folder / f"{name}.plain", scene.folder / f"{name}.raw"
     host.run("truncate", "-s", "48M", plain)
-    host.run(*(["mkswap", plain] if name == "swap" else ["mkfs.ext4", "-q", "-F", plain]))
+    host.run(*(["mkswap", plain] if name == "swap" else ["mkfs.ext4", "-q", "-F", "-b", "4096", plain]))
     disk.encrypt(plain, drive, picture.key, UUIDS[name])
     plain.unlink()
     return drive
