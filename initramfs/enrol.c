@@ -19,6 +19,7 @@
 #include "proto/message.h"
 #include "unlock/combine.h"
 #include "unlock/enrol.h"
+#include "unlock/open.h"
 #include "unlock/recovery-key.h"
 
 #include <errno.h>
@@ -306,7 +307,7 @@ static int open_sealed(Enrolment *e, OwnVolume *v, Secret **ret_volume_key)
                         (unsigned long long)t->generation, (unsigned long long)e->registered->result.generation);
         if (!e->node_half) r = open_sealed_half(e, t);
         if (r != 0) return r;
-        return node_open_halves(v->volume, t, e->node_half, e->registered->cluster_half, ret_volume_key);
+        return open_by_halves(v->volume, t, e->node_half, e->registered->cluster_half, ret_volume_key);
 }
 
 /* The one on the disk: a try in this boot may have written another since. */

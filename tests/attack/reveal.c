@@ -66,8 +66,8 @@ static int reveal(char **argv)
         if (r == 0) r = unseal(argv[3], boot, t, &node);
         if (r == 0) r = secret_new(COMBINE_HALF_SIZE, &cluster);
         if (r == 0) r = hex_decode(argv[4], cluster->data, cluster->size);
-        if (r == 0) r = unlock_volume_passphrase(node, cluster, t->volume_id, t->role, t->node_id, &passphrase);
-        if (r == 0) r = unlock_header_key(node, cluster, t->volume_id, t->role, t->node_id, &header);
+        if (r == 0) r = unlock_volume_passphrase(node, cluster, t, &passphrase);
+        if (r == 0) r = unlock_header_key(node, cluster, t, &header);
         if (r == 0) r = volume_check(volume, HEADER_USE_TOKEN);
         if (r == 0) r = volume_unlock_keyslot(volume, t->keyslot, passphrase, &volume_key);
         if (r != 0) return r;
