@@ -28,6 +28,7 @@ static void put_json(JsonWriter *w, const halfkey_v1_Node *n)
         json_writer_int(w, "restart_count", n->restart_count);
         json_writer_text(w, "hostname", n->hostname);
         json_writer_text(w, "serial", n->serial);
+        json_writer_text(w, "trusted", n->trusted);
         json_writer_open_array(w, "volumes");
         for (size_t i = 0; i < n->volume_count; i++) {
                 json_writer_open_object(w, NULL);
@@ -72,6 +73,7 @@ static void put_text(Writer *out, const halfkey_v1_Node *n)
                       n->reinstall ? ", may be installed again" : "");
         writer_format(out, "host         %s, serial %s\n", n->hostname[0] ? n->hostname : "unknown",
                       n->serial[0] ? n->serial : "unknown");
+        writer_format(out, "trusted      %s\n", n->trusted[0] ? n->trusted : "unknown");
         writer_format(out, "adopted boot %s\nregistered   %s\nunlocked     %s\nattested     %s\n",
                       n->baseline ? "yes" : "none yet", registered, unlocked, attested);
         writer_format(out, "boot         reset %" PRIu32 ", restart %" PRIu32 "; generation %" PRIu64 "\n",

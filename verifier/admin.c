@@ -111,6 +111,7 @@ static int describe_node(Service *s, const NodeRecord *n, halfkey_v1_Node *out)
         PROTO_SET_TEXT(out->serial, n->serial);
         PROTO_SET_TEXT(out->hostname, n->hostname);
         PROTO_SET_TEXT(out->last_refusal, local.refusal);
+        PROTO_SET_TEXT(out->trusted, n->trusted);
         out->committed = n->committed;
         out->baseline = n->baseline.present;
         out->generation = n->generation;

@@ -22,6 +22,7 @@ enum { DRAIN_MS = 10000, SWEEP_S = 60 };
 typedef struct Daemon {
         Settings settings;
         Keys *keys;
+        Trust trust;
         Store *store;
         Service service;
         RpcService node_service, admin_service;
@@ -38,6 +39,7 @@ static void daemon_deinit(Daemon *d)
         (void)sd_event_unref(d->event);
         pace_free(d->service.pace);
         store_free(d->store);
+        trust_deinit(&d->trust);
         keys_free(d->keys);
 }
 
@@ -104,13 +106,16 @@ static int load(Daemon *d, const DaemonOptions *o)
         r = settings_check_dir(o->dir);
         if (r == 0) r = settings_read(o->dir, &d->settings);
         if (r == 0) r = keys_read(o->dir, &d->keys);
+        if (r == 0) r = trust_read(o->dir, &d->settings, &d->trust);
         if (r == 0) r = open_store(d, o->dir);
         if (r == 0) r = make_tls(d);
         if (r < 0) return r;
         if (o->listen.n > 0) d->settings.listen = o->listen;
         if (o->admin_socket)
                 (void)snprintf(d->settings.admin_socket, sizeof(d->settings.admin_socket), "%s", o->admin_socket);
-        d->service = (Service){ .store = d->store, .settings = &d->settings, .keys = d->keys, .now = wall_clock };
+        d->service = (Service){
+                .store = d->store, .settings = &d->settings, .keys = d->keys, .trust = &d->trust, .now = wall_clock
+        };
         d->service.pace = pace_new();
         return d->service.pace ? 0 : -ENOMEM;
 }
@@ -167,6 +172,20 @@ static int prepare_loop(Daemon *d)
         return r < 0 ? error_set(r, "the event loop: %s", strerror(-r)) : 0;
 }
 
+/* A site that asks nothing of a TPM shall know it. */
+static void say_trust(const Trust *t)
+{
+        static const char *const modes[] = {
+                [EK_TRUST_NONE] = "by its enrolment secret alone (ek_trust is none)",
+                [EK_TRUST_EITHER] = "by ek-list or by its maker's certificate",
+                [EK_TRUST_BOTH] = "by ek-list and by its maker's certificate",
+        };
+
+        log_info("a TPM that enrols is trusted %s%s; %zu roots in ek-ca", modes[t->mode],
+                 t->platform_required ? ", with a platform certificate" : "",
+                 t->ek_ca ? certificate_set_roots(t->ek_ca) : 0);
+}
+
 int daemon_run(const DaemonOptions *o)
 {
         _cleanup_(daemon_deinit) Daemon d = { 0 };
@@ -180,6 +199,7 @@ int daemon_run(const DaemonOptions *o)
         r = listen_all(&d);
         if (r < 0) return r;
         (void)sd_notify(0, "READY=1");
+        say_trust(&d.trust);
         log_info("cluster '%s' is served; administrators at %s", d.settings.name, d.settings.admin_socket);
         r = sd_event_loop(d.event);
         verdict_audit_counts(&d.service, UINT64_MAX);

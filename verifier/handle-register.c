@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "crypto/x509.h"
 #include "proto/message.h"
 #include "verifier/half.h"
 
@@ -69,20 +68,28 @@ static int parse_keys(const halfkey_v1_RegisterHello *hello, RegisterState *reg)
         return r;
 }
 
-/* A certificate that is there must be this EK's. One that cannot be read says nothing and is ignored: no trust
- * rests on it yet. */
-static int check_certificate(Bytes der, const RegisterState *reg, halfkey_v1_Refusal *refusal)
+/* What the node showed of its TPM; a view of hello, and of the key. */
+static TrustInput trust_input(const Service *s, const halfkey_v1_RegisterHello *hello, const PublicKey *ek)
 {
-        cleanup_certificate Certificate *c = NULL;
-        cleanup_public_key PublicKey *key = NULL;
-        uint8_t id[SHA256_SIZE];
+        TrustInput in = { .ek = ek,
+                          .certificate = PROTO_BYTES(hello->ek_certificate),
+                          .platform = PROTO_BYTES(hello->platform_certificate),
+                          .now = s->now() };
 
-        if (der.size == 0 || certificate_new(der, &c) != 0 || certificate_key(c, &key) != 0 ||
-            public_key_id(key, id) != 0)
-                return 0;
-        if (bytes_equal(BYTES_ARRAY(id), BYTES_ARRAY(reg->node_id))) return 0;
-        return refuse(refusal, REFUSAL_EVIDENCE_EK_CERTIFICATE,
-                      "the EK certificate is of another key than the EK: which TPM is this?");
+        for (size_t i = 0; i < hello->ek_issuer_count && i < CERTIFICATE_GIVEN_MAX; i++)
+                in.issuers.der[in.issuers.n++] = PROTO_BYTES(hello->ek_issuer[i]);
+        return in;
+}
+
+static int check_trust(const Service *s, RegisterState *reg, TrustInput *in, halfkey_v1_Refusal *refusal)
+{
+        char trusted[TRUST_TEXT_MAX + 1];
+        int r;
+
+        r = trust_is_listed(s->trust, reg->node_id, &in->listed);
+        if (r == 0) r = trust_decide(s->trust, in, trusted, refusal);
+        if (r == 0) (void)snprintf(reg->trusted, sizeof(reg->trusted), "%s", trusted);
+        return r;
 }
 
 static int make_challenge(RegisterState *reg, halfkey_v1_RegisterChallenge *ret)
@@ -101,7 +108,9 @@ static int hello_steps(Session *s, const halfkey_v1_RegisterHello *hello, halfke
                        halfkey_v1_Refusal *refusal)
 {
         RegisterState *reg = s->registering;
+        cleanup_public_key PublicKey *ek = NULL;
         EnrolmentRecord enrolment;
+        TrustInput in;
         int r;
 
         if (hello->version != PROTOCOL_VERSION)
@@ -110,9 +119,13 @@ static int hello_steps(Session *s, const halfkey_v1_RegisterHello *hello, halfke
                               PROTOCOL_VERSION);
         r = parse_keys(hello, reg);
         if (r != 0) return refuse_evidence(refusal, r);
-        r = check_certificate(PROTO_BYTES(hello->ek_certificate), reg, refusal);
+        r = attest_public_key(&reg->ek, &ek);
+        if (r < 0) return r;
+        in = trust_input(s->service, hello, ek);
+        r = trust_check_key(&in, refusal);
         if (r == 0) r = hash_sha256(PROTO_BYTES(hello->secret), reg->secret_hash);
         if (r == 0) r = check_secret(s->service, reg, &enrolment, refusal);
+        if (r == 0) r = check_trust(s->service, reg, &in, refusal);
         if (r != 0) return r;
         (void)snprintf(reg->hostname, sizeof(reg->hostname), "%.*s", NODE_TEXT_MAX, hello->hostname);
         (void)snprintf(reg->serial, sizeof(reg->serial), "%.*s", NODE_TEXT_MAX, hello->serial);
@@ -244,6 +257,7 @@ static int prepare_node(Appraisal *a, const RegisterState *reg, Secret **ret_hal
         if (r < 0) return r;
         (void)snprintf(n->hostname, sizeof(n->hostname), "%s", reg->hostname);
         (void)snprintf(n->serial, sizeof(n->serial), "%s", reg->serial);
+        (void)snprintf(n->trusted, sizeof(n->trusted), "%s", reg->trusted);
         n->registration.bank = (uint16_t)a->pcrs.bank;
         n->registration.approved_pcr7 = verdict_pcr7(a);
         n->registration.at = a->boot;
@@ -262,9 +276,10 @@ static int store_registration(Appraisal *a, const RegisterState *reg, const Enro
         memcpy(use.secret_hash, reg->secret_hash, sizeof(use.secret_hash));
         memcpy(use.ek, reg->node_id, sizeof(use.ek));
         a->local.refusal[0] = '\0';
-        e = verdict_audit(a, "node-registered", NULL, "with enrolment secret %s, generation %llu, %s; %s",
-                          enrolment->id, (unsigned long long)a->node.registration.half.generation,
-                          node_state_name(a->node.state), a->facts);
+        e = verdict_audit(a, "node-registered", NULL,
+                          "with enrolment secret %s, generation %llu, %s, trusted %s; %s", enrolment->id,
+                          (unsigned long long)a->node.registration.half.generation, node_state_name(a->node.state),
+                          reg->trusted, a->facts);
         again = a->node.revision > 0 && !pace_audit(verdict_pace(a), "register", "", e.id);
         r = verdict_commit(a->service, &(StoreChange){ .node = &a->node,
                                                        .local = &a->local,

@@ -28,7 +28,7 @@ void keys_free(Keys *k)
         free(k);
 }
 
-static int check_file(const char *path, bool closed)
+int keys_check_file(const char *path, bool closed)
 {
         struct stat st;
 
@@ -71,7 +71,7 @@ static int read_credential(const char *dir, const char *name, char **ret_path, S
         int r;
 
         r = credential_path(dir, name, &path, &systemd);
-        if (r == 0 && !systemd) r = check_file(path, true);
+        if (r == 0 && !systemd) r = keys_check_file(path, true);
         if (r == 0) r = file_read_secret(path, ret);
         if (r < 0) return r;
         *ret_path = TAKE_PTR(path);
@@ -116,7 +116,7 @@ static int read_public(const char *dir, const char *name, uint8_t **ret, size_t 
         int r;
 
         if (!path) return -ENOMEM;
-        r = check_file(path, false);
+        r = keys_check_file(path, false);
         if (r == 0) r = file_read(path, PEM_FILE_MAX, ret, ret_size);
         if (r < 0) return r;
         *ret_path = TAKE_PTR(path);

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { RECORD_VERSION = 2, RECORD_OLDEST = 1 /* without orders */ };
+enum { RECORD_VERSION = 2, RECORD_OLDEST = 1 /* without orders, and how the EK was trusted */ };
 
 enum {
         FLAG_COMMITTED = 1 << 0,
@@ -117,6 +117,7 @@ int node_encode(const NodeRecord *n, uint8_t **ret, size_t *ret_size)
         writer_be64(&w, n->registered_at);
         writer_be64(&w, n->attested_at);
         for (size_t i = 0; i < n->n_volumes; i++) put_order(&w, &n->volumes[i]);
+        put_text(&w, n->trusted);
         return writer_steal(&w, ret, ret_size);
 }
 
@@ -277,8 +278,10 @@ int node_decode(Bytes encoded, NodeRecord *ret)
         uint64_t version;
 
         get_body(&c, get_head(&c, &version, &n), &n);
-        if (version > RECORD_OLDEST)
+        if (version > RECORD_OLDEST) {
                 for (size_t i = 0; i < n.n_volumes; i++) get_order(&c, &n.volumes[i]);
+                get_text(&c, n.trusted, NODE_TRUSTED_MAX);
+        }
         if (c.error == 0) c.error = reader_finish(&c.r);
         if (c.error < 0) return error_set(-EBADMSG, "a node record that this version cannot read");
         *ret = n;

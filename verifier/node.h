@@ -19,6 +19,7 @@
 enum {
         NODE_ID_SIZE = SHA256_SIZE,
         NODE_TEXT_MAX = 64, /* name, host name, serial */
+        NODE_TRUSTED_MAX = 240,
         NODE_HALVES_MAX = 4,
         NODE_VOLUMES_MAX = 8,
         NODE_ROLE_MAX = 40,
@@ -109,6 +110,8 @@ typedef struct NodeRecord {
         char name[NODE_TEXT_MAX + 1];
         char hostname[NODE_TEXT_MAX + 1];
         char serial[NODE_TEXT_MAX + 1];
+        char trusted[NODE_TRUSTED_MAX +
+                     1]; /* how its EK was trusted at its last Register: "by ..."; "": not known */
         NodeState state;
         bool committed;
         bool reinstall; /* an operator said that Register may replace it */
@@ -186,7 +189,8 @@ void node_commit(NodeRecord *n, const NodeVolume *volumes, size_t n_volumes);
  * the generation never go down, and an incarnation never does. NODE_E_BACKWARDS. */
 _must_check_ int node_check_successor(const NodeRecord *old, const NodeRecord *new);
 
-/* One encoding for every store: version 1, big-endian, length-prefixed. The revision is not part of it. */
+/* One encoding for every store: version 2, big-endian, length-prefixed; version 1, without how the EK was trusted,
+ * is read too. The revision is not part of it. */
 _must_check_ int node_encode(const NodeRecord *n, uint8_t **ret, size_t *ret_size);
 /* -EBADMSG. */
 _must_check_ int node_decode(Bytes encoded, NodeRecord *ret);

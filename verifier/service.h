@@ -6,11 +6,13 @@
 #include "verifier/pace.h"
 #include "verifier/settings.h"
 #include "verifier/store.h"
+#include "verifier/trust.h"
 
 typedef struct Service {
         Store *store;
         const Settings *settings;
         const Keys *keys;
+        const Trust *trust;
         uint64_t (*now)(void); /* seconds since 1970 */
 
         Pace *pace;          /* of what refused nodes make us do */

@@ -35,6 +35,7 @@ typedef struct RegisterState {
         uint8_t challenge[ATTEST_SECRET_SIZE];
         char hostname[NODE_TEXT_MAX + 1];
         char serial[NODE_TEXT_MAX + 1];
+        char trusted[NODE_TRUSTED_MAX + 1];
 } RegisterState;
 
 typedef struct Session {

@@ -68,6 +68,28 @@ static int read_text(const JsonValue *top, const char *key, char *dst, size_t ma
         return 0;
 }
 
+static const char *const ek_trust_words[] = { "none", "either", "both", NULL };
+
+/* The number of a word; absent means the first. */
+static int read_word(const JsonValue *top, const char *key, const char *const *words, unsigned *ret)
+{
+        const JsonValue *v;
+        const char *text;
+        int r;
+
+        *ret = 0;
+        r = json_value_member(top, key, &v);
+        if (r == -ENOENT) return 0;
+        if (r == 0) r = json_value_text(v, &text);
+        if (r < 0) return error_prefix(r, "\"%s\"", key);
+        for (unsigned i = 0; words[i]; i++)
+                if (strcmp(text, words[i]) == 0) {
+                        *ret = i;
+                        return 0;
+                }
+        return error_set(-EBADMSG, "\"%s\" cannot be \"%.40s\"", key, text);
+}
+
 /* A word out of two; absent means the first. */
 static int read_choice(const JsonValue *top, const char *key, const char *const words[2], bool *ret)
 {
@@ -109,10 +131,14 @@ static int read_addresses(const JsonValue *top, const char *key, AddressList *re
 
 static int parse(const JsonValue *top, Settings *c)
 {
-        static const char *const keys[] = { "version",      "name",        "listen", "addresses",
-                                            "admin_socket", "secure_boot", "adopt",  NULL };
+        static const char *const keys[] = { "version",   "name",         "listen",
+                                            "addresses", "admin_socket", "secure_boot",
+                                            "adopt",     "ek_trust",     "platform_certificate",
+                                            NULL };
+        static const char *const platform[] = { "ignored", "required" };
         static const char *const secure_boot[] = { "any", "required" }, *const adopt[] = { "ask", "auto" };
         const JsonValue *v;
+        unsigned ek_trust = 0;
         int64_t version;
         int r;
 
@@ -127,6 +153,9 @@ static int parse(const JsonValue *top, Settings *c)
         if (r == 0) r = read_addresses(top, "addresses", &c->addresses);
         if (r == 0) r = read_choice(top, "secure_boot", secure_boot, &c->secure_boot_required);
         if (r == 0) r = read_choice(top, "adopt", adopt, &c->adopt_auto);
+        if (r == 0) r = read_word(top, "ek_trust", ek_trust_words, &ek_trust);
+        if (r == 0) r = read_choice(top, "platform_certificate", platform, &c->platform_required);
+        c->ek_trust = (EkTrust)ek_trust;
         return r;
 }
 
@@ -173,6 +202,8 @@ int settings_write(const char *dir, const Settings *c)
         json_writer_text(&w, "admin_socket", c->admin_socket);
         json_writer_text(&w, "secure_boot", c->secure_boot_required ? "required" : "any");
         json_writer_text(&w, "adopt", c->adopt_auto ? "auto" : "ask");
+        json_writer_text(&w, "ek_trust", ek_trust_words[c->ek_trust]);
+        json_writer_text(&w, "platform_certificate", c->platform_required ? "required" : "ignored");
         json_writer_close(&w);
         r = json_writer_finish(&w);
         if (r == 0) r = writer_finish(&out, &text);

@@ -8,6 +8,7 @@
  * DIR/verifier.crt            this verifier's certificate and the CA's (PEM)
  * DIR/recovery.crt            the site's offline recovery recipients (PEM, up to RECOVERY_MAX)
  * DIR/verifier.db             the SQLite store
+ * DIR/ek-list, ek-ca, platform-ca   trust.h
  * DIR/credentials/NAME        private keys, mode 0600: verifier-ca.key, verifier.key, policy.key (PEM, PKCS #8),
  *                             wrapping.key (32 raw bytes)
  *
@@ -38,6 +39,13 @@ typedef struct AddressList {
 /* -EMSGSIZE, -ENOSPC; -EINVAL for one that is not host:port. */
 _must_check_ int address_list_add(AddressList *l, const char *address);
 
+/* What is asked of a TPM at Register beside the enrolment secret (trust.h). */
+typedef enum EkTrust {
+        EK_TRUST_NONE,   /* nothing */
+        EK_TRUST_EITHER, /* its EK is listed, or a known maker's certificate vouches for it */
+        EK_TRUST_BOTH,
+} EkTrust;
+
 typedef struct Settings {
         char name[SETTINGS_NAME_MAX + 1];
         AddressList listen;    /* where this verifier accepts nodes; numeric */
@@ -45,6 +53,8 @@ typedef struct Settings {
         char admin_socket[SETTINGS_PATH_MAX + 1];
         bool secure_boot_required; /* "secure_boot": "any" (default) or "required" */
         bool adopt_auto;           /* "adopt": "ask" (default) or "auto" */
+        EkTrust ek_trust;          /* "ek_trust": "none" (default), "either" or "both" */
+        bool platform_required;    /* "platform_certificate": "ignored" (default) or "required" */
 } Settings;
 
 /* Reads cluster.json. -EBADMSG with a detail that names file and key. */
@@ -76,6 +86,9 @@ _must_check_ int keys_read(const char *dir, Keys **ret);
 void keys_free(Keys *k);
 DEFINE_CLEANUP(Keys, keys_free)
 #define cleanup_keys _cleanup_(keys_freep)
+
+/* A file of ours or root's that nobody else may write, nor read where it is `closed`: -EPERM and so on. */
+_must_check_ int keys_check_file(const char *path, bool closed);
 
 /* "dir/name"; the caller frees it; NULL when out of memory. */
 char *settings_path(const char *dir, const char *name);

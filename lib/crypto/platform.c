@@ -25,9 +25,16 @@ typedef struct Attribute {
         Bytes holder_issuer, holder_serial; /* the names and the number of the EK certificate */
         Bytes issuer;                       /* Name */
         Bytes not_before, not_after;
+        const char *why; /* of what cannot be read, where there is more to say */
 } Attribute;
 
 /* ---- reading ---- */
+
+static int unreadable(Attribute *a, const char *why)
+{
+        a->why = why;
+        return -EBADMSG;
+}
 
 /* GeneralNames that are one directoryName: its Name. */
 static int read_directory_name(Reader *r, Bytes *ret)
@@ -48,7 +55,7 @@ static int read_holder(Reader *r, Attribute *a)
 
         if (der_enter(r, DER_SEQUENCE, &holder) < 0) return -EBADMSG;
         if (!der_is(&holder, DER_CONTEXT(0)))
-                return error_set(-EBADMSG, "its holder is not named by issuer and serial number of a certificate");
+                return unreadable(a, "its holder is not named by issuer and serial number of a certificate");
         if (der_enter(&holder, DER_CONTEXT(0), &id) < 0 || read_directory_name(&id, &a->holder_issuer) < 0 ||
             der_next(&id, DER_INTEGER, &a->holder_serial) < 0 || der_skip_optional(&id, DER_BIT_STRING) < 0 ||
             reader_finish(&id) < 0)
@@ -88,7 +95,7 @@ static int read_validity(Reader *r, Attribute *a)
 }
 
 /* Extensions: none of those that matter here is critical, so one that is cannot be honoured. */
-static int read_extensions(Reader *r)
+static int read_extensions(Reader *r, Attribute *a)
 {
         Reader list, extension;
         Bytes ignored, critical;
@@ -102,7 +109,7 @@ static int read_extensions(Reader *r)
                         if (der_next(&extension, DER_BOOLEAN, &critical) < 0 || critical.size != 1)
                                 return -EBADMSG;
                         if (critical.data[0])
-                                return error_set(-EBADMSG, "it has a critical extension that is not known here");
+                                return unreadable(a, "it has a critical extension that is not known here");
                 }
                 if (der_next(&extension, DER_OCTET_STRING, &ignored) < 0 || reader_finish(&extension) < 0)
                         return -EBADMSG;
@@ -123,10 +130,10 @@ static int read_info(Reader *r, Attribute *a)
         if (q == 0) q = read_validity(r, a);
         if (q == 0) q = der_next(r, DER_SEQUENCE, &ignored); /* attributes */
         if (q == 0) q = der_skip_optional(r, DER_BIT_STRING);
-        if (q == 0) q = read_extensions(r);
+        if (q == 0) q = read_extensions(r, a);
         if (q == 0) q = reader_finish(r);
         if (q < 0) return q;
-        return bytes_equal(algorithm, a->algorithm) ? 0 : error_set(-EBADMSG, "it names two signature algorithms");
+        return bytes_equal(algorithm, a->algorithm) ? 0 : unreadable(a, "it names two signature algorithms");
 }
 
 static int read_attribute(Bytes der, Attribute *a)
@@ -134,7 +141,6 @@ static int read_attribute(Bytes der, Attribute *a)
         Reader all = READER_INIT(der), outer, info;
         Bytes bits;
 
-        error_clear();
         if (der_enter(&all, DER_SEQUENCE, &outer) < 0 || reader_finish(&all) < 0) return -EBADMSG;
         if (der_whole(&outer, DER_SEQUENCE, &a->signed_part) < 0 ||
             der_whole(&outer, DER_SEQUENCE, &a->algorithm) < 0 || der_next(&outer, DER_BIT_STRING, &bits) < 0 ||
@@ -169,7 +175,9 @@ static int check_holder(const Attribute *a, const Certificate *ek)
         Reader r;
         int q;
 
-        if (!ek) return error_set(ENDORSEMENT_E_OTHER_TPM, "it names an EK certificate, and the TPM showed none");
+        if (!ek)
+                return error_set(ENDORSEMENT_E_OTHER_TPM,
+                                 "it names an EK certificate, and the TPM showed none that is trusted");
         if (!issuer) return error_set(ENDORSEMENT_E_FORM, "its holder's issuer is no name");
         number = X509_get0_serialNumber(ek->x509);
         q = OPENSSL_DER(number, i2d_ASN1_INTEGER, &serial, &size);
@@ -276,7 +284,9 @@ static int check_attribute(const PlatformCheck *p, char ret[static X509_SUBJECT_
         int r;
 
         r = read_attribute(p->der, &a);
-        if (r < 0) return error_set(ENDORSEMENT_E_FORM, "it cannot be read: %s", error_detail(r));
+        if (r < 0)
+                return error_set(ENDORSEMENT_E_FORM, "it cannot be read%s%s", a.why ? ": " : "",
+                                 a.why ? a.why : "");
         r = check_holder(&a, p->ek_certificate);
         if (r == 0) r = check_issuer(&a, p, ret);
         return r == 0 ? check_dates(&a, p->now) : r;

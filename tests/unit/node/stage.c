@@ -43,9 +43,14 @@ static void run_firmware(Stage *s)
 
 void stage_init(Stage *s)
 {
+        stage_init_on(s, rig_new());
+}
+
+void stage_init_on(Stage *s, Rig *rig)
+{
         char path[128];
 
-        *s = (Stage){ .rig = rig_new() };
+        *s = (Stage){ .rig = rig };
         write_log(s);
         snprintf(path, sizeof(path), "%s/log", rig_dir(s->rig));
         CHECK_OK(node_boot_read(path, &s->boot));

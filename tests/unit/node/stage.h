@@ -24,6 +24,8 @@ typedef struct Stage {
 
 /* A TPM out of firmware, nothing made in it yet. */
 void stage_init(Stage *s);
+/* The same on this rig, which is the stage's from then on. */
+void stage_init_on(Stage *s, Rig *rig);
 /* The keys, a fresh half sealed for the policy key, and an approval of this boot's state in the token. */
 void stage_enrol(Stage *s);
 /* Power cut, firmware; what the rig recorded before is forgotten. */

@@ -68,7 +68,9 @@ void soft_verifier_init(SoftVerifier *v)
                 CHECK(mkdtemp(v->dir));
         }
         v->keys = shared_keys();
-        v->service = (Service){ .settings = &v->settings, .keys = v->keys, .now = turned_clock };
+        v->service = (Service){
+                .settings = &v->settings, .keys = v->keys, .trust = &v->trust, .now = turned_clock
+        };
         v->service.pace = pace_new();
         CHECK(v->service.pace);
         v->hold_max = (size_t)16 << 20;
@@ -94,6 +96,7 @@ void soft_verifier_deinit(SoftVerifier *v)
 
         CHECK(v->held == 0);
         pace_free(v->service.pace);
+        trust_deinit(&v->trust);
         store_free(v->service.store);
         (void)snprintf(command, sizeof(command), "rm -rf %s", v->dir);
         CHECK(system(command) == 0);

@@ -14,6 +14,7 @@
 typedef struct SoftVerifier {
         char dir[64];
         Settings settings;
+        Trust trust; /* asks nothing, unless a test fills it */
         Keys *keys;
         Service service;
         uint8_t secret[32]; /* of an enrolment with two uses */

@@ -58,7 +58,8 @@ static NodeRecord sample(uint8_t first)
                          .registered_at = 1000,
                          .attested_at = 2000,
                          .hostname = "host",
-                         .serial = "SN" };
+                         .serial = "SN",
+                         .trusted = "by ek-list and certificate of CN=Maker" };
 
         memset(n.id, first, sizeof(n.id));
         node_default_name(n.id, 8, n.name);
