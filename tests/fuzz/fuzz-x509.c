@@ -9,6 +9,7 @@
 #include "crypto/x509.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define MUST(condition)                    \
         do {                               \
@@ -19,12 +20,14 @@ static void try_certificate(Bytes b)
 {
         cleanup_certificate Certificate *c = NULL;
         cleanup_public_key PublicKey *k = NULL;
-        char subject[X509_SUBJECT_MAX];
+        char subject[X509_SUBJECT_MAX], shown[X509_SUBJECT_MAX];
         uint8_t pin[SHA256_SIZE];
+        const bool is_shown = x509_subject(b, shown) == 0;
 
+        if (is_shown)
+                for (const char *p = shown; *p; p++) MUST(*p >= 0x20 && *p < 0x7f);
         if (certificate_new(b, &c) != 0) return;
-        if (certificate_subject(c, subject) == 0)
-                for (const char *p = subject; *p; p++) MUST(*p >= 0x20 && *p < 0x7f);
+        if (certificate_subject(c, subject) == 0 && is_shown) MUST(strcmp(subject, shown) == 0);
         IGNORE_RESULT(certificate_pin(c, pin));
         IGNORE_RESULT(certificate_check_leaf(c, X509_USE_SERVER));
         if (certificate_key(c, &k) == 0) IGNORE_RESULT(certificate_verify(c, k));

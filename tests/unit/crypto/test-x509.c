@@ -127,7 +127,7 @@ static void hostile_subjects_are_defused(void)
         cleanup_private_key PrivateKey *key = new_key(256);
         cleanup_certificate Certificate *c = NULL;
         cleanup_free uint8_t *ca = NULL;
-        char subject[X509_SUBJECT_MAX];
+        char subject[X509_SUBJECT_MAX], shown[X509_SUBJECT_MAX];
         size_t n;
 
         CHECK_OK(x509_make_ca(key, "abcdefgh", &ca, &n));
@@ -136,6 +136,30 @@ static void hostile_subjects_are_defused(void)
         CHECK_OK(certificate_new(BYTES(ca, n), &c));
         CHECK_OK(certificate_subject(c, subject));
         for (const char *p = subject; *p; p++) CHECK(*p >= 0x20 && *p < 0x7f);
+        CHECK_OK(x509_subject(BYTES(ca, n), shown));
+        CHECK_TEXT(shown, subject);
+}
+
+/* What a person is shown needs no key, and is refused wherever the bytes end before it. */
+static void a_subject_is_read_without_the_key(void)
+{
+        cleanup_private_key PrivateKey *key = new_key(256);
+        cleanup_free uint8_t *ca = NULL, *longer = NULL;
+        char subject[X509_SUBJECT_MAX];
+        size_t n;
+
+        CHECK_OK(x509_make_ca(key, "example", &ca, &n));
+        CHECK_OK(x509_subject(BYTES(ca, n), subject));
+        CHECK_TEXT(subject, "CN=example");
+        for (size_t size = 0; size < n; size++) CHECK_RESULT(x509_subject(BYTES(ca, size), subject), -EBADMSG);
+        longer = calloc(1, n + 1);
+        CHECK(longer != NULL);
+        memcpy(longer, ca, n);
+        CHECK_RESULT(x509_subject(BYTES(longer, n + 1), subject), -EBADMSG);
+        /* The serial number's tag, behind the version that ends in its only digit. */
+        for (size_t i = 0; i + 6 <= n; i++)
+                if (memcmp(ca + i, "\xa0\3\2\1\2\2", 6) == 0) ca[i + 5] = 4;
+        CHECK_RESULT(x509_subject(BYTES(ca, n), subject), -EBADMSG);
 }
 
 static const char recovery_key[] = "cbde-fghi-not-a-real-one";
@@ -265,6 +289,7 @@ int main(void)
         RUN(bytes_behind_a_certificate_are_refused);
         RUN(requests_that_make_no_sense_are_refused);
         RUN(hostile_subjects_are_defused);
+        RUN(a_subject_is_read_without_the_key);
         RUN(any_recipient_opens_a_message);
         RUN(a_changed_message_opens_to_nothing_else);
         RUN(a_message_needs_recipients_and_content);
