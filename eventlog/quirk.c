@@ -75,6 +75,19 @@ static const struct {
                                       "shim before version 15" },
         [EVENTLOG_QUIRK_POST_CODE_TEXT] = { "post-code-text", "EV_POST_CODE holds a text in place of an address",
                                             "Supermicro and other AMI firmware" },
+        [EVENTLOG_QUIRK_SHA1_FORMAT] = { "sha1-format", "the log has the form of TPM 1.2, with digests of SHA-1 alone",
+                                         "TPM 2.0 firmwares that were asked for it; PFP 1.06 section 10.2.1" },
+        [EVENTLOG_QUIRK_STARTUP_LOCALITY] = { "startup-locality",
+                                              "PCR 0 does not start at zero: StartupLocality sets its last byte",
+                                              "PFP 1.06 section 10.4.5.3" },
+        [EVENTLOG_QUIRK_SHIM_AUTHORITY] = { "shim-authority",
+                                            "an authority is a variable of shim's, no entry of a signature database",
+                                            "shim (SbatLevel, MokListTrusted, vendor_db, its own certificate)" },
+        [EVENTLOG_QUIRK_MOK_NAME] = { "mok-name", "an event is a variable's name alone: its digest is of the value",
+                                      "shim (MokList and others in PCR 14)" },
+        [EVENTLOG_QUIRK_EVENT_TAG] = { "event-tag",
+                                       "an event of a boot loader or kernel names what it hashed, and does not hold it",
+                                       "Linux's EFI stub in PCR 9, systemd-boot in PCR 5" },
         [EVENTLOG_QUIRK_BOOT_VARIABLE_VALUE] = { "boot-variable-value",
                                                  "the digest of a boot variable covers its value alone",
                                                  "EDK2; AMI covers the whole structure" },
@@ -138,6 +151,29 @@ static void note_separator(EventLog *log, const Event *event)
         else if (value == 1) eventlog_quirk_set(log, EVENTLOG_QUIRK_SEPARATOR_ERROR, event->index);
 }
 
+/* What shim says vouched for an image, beside entries of db (shim's mok.c and sbat.c). */
+static bool is_of_shim(const Variable *v)
+{
+        static const char *const names[] = { "Shim", "SbatLevel", "MokListTrusted", "MokList", "vendor_db" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+                if (variable_is(v, names[i])) return true;
+        return false;
+}
+
+static void note_loaders(EventLog *log, const Event *event)
+{
+        enum { PCR_CONFIGURATION = 5, PCR_KERNEL = 9, PCR_SHIM = 14 };
+        Variable v;
+
+        if (event->type == EV_EFI_VARIABLE_AUTHORITY && variable_parse(event->data, &v) == 0 && is_of_shim(&v))
+                eventlog_quirk_set(log, EVENTLOG_QUIRK_SHIM_AUTHORITY, event->index);
+        if (event->type == EV_IPL && event->pcr == PCR_SHIM && text_looks_utf8(event->data))
+                eventlog_quirk_set(log, EVENTLOG_QUIRK_MOK_NAME, event->index);
+        if (event->type == EV_EVENT_TAG && (event->pcr == PCR_CONFIGURATION || event->pcr == PCR_KERNEL))
+                eventlog_quirk_set(log, EVENTLOG_QUIRK_EVENT_TAG, event->index);
+}
+
 static void note_event(EventLog *log, const Event *event)
 {
         Variable v;
@@ -150,6 +186,7 @@ static void note_event(EventLog *log, const Event *event)
                 eventlog_quirk_set(log, EVENTLOG_QUIRK_EXIT_FAILED, event->index);
         if (event->type == EV_EFI_VARIABLE_AUTHORITY && variable_parse(event->data, &v) == 0 && v.trailing > 0)
                 eventlog_quirk_set(log, EVENTLOG_QUIRK_TRAILING, event->index);
+        note_loaders(log, event);
 }
 
 /* The start value of a PCR cannot change once it was extended, so such an event says nothing. */
@@ -161,8 +198,11 @@ static void note_locality(EventLog *log)
                 const Event *event = &log->events[i];
                 uint8_t locality;
 
-                if (extended && eventlog_startup_locality(event, &locality))
-                        eventlog_quirk_set(log, EVENTLOG_QUIRK_LATE_LOCALITY, event->index);
+                if (eventlog_startup_locality(event, &locality) && (extended || locality != 0))
+                        eventlog_quirk_set(log,
+                                           extended ? EVENTLOG_QUIRK_LATE_LOCALITY
+                                                    : EVENTLOG_QUIRK_STARTUP_LOCALITY,
+                                           event->index);
                 if (event->pcr == 0 && eventlog_event_extends(event)) extended = true;
         }
 }
@@ -208,6 +248,7 @@ void eventlog_note_quirks(EventLog *log)
         note_separators(log);
         note_exit(log);
         if (log->read > USUAL_AREA) eventlog_quirk_set(log, EVENTLOG_QUIRK_LARGE, UINT32_MAX);
+        if (log->format == EVENTLOG_FORMAT_SHA1) eventlog_quirk_set(log, EVENTLOG_QUIRK_SHA1_FORMAT, UINT32_MAX);
         if (log->format == EVENTLOG_FORMAT_CCEL) eventlog_quirk_set(log, EVENTLOG_QUIRK_CCEL_INDICES, UINT32_MAX);
 }
 

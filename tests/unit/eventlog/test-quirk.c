@@ -113,6 +113,26 @@ static void contradicted(Synth *s)
         synth_event(s, 9, EV_SEPARATOR, BYTES("else", 4), BYTES("\0\0\0\0", 4));
 }
 
+static void startup_locality(Synth *s)
+{
+        synth_locality(s, 3);
+}
+
+static void shim_authority(Synth *s)
+{
+        synth_variable(s, 7, EV_EFI_VARIABLE_AUTHORITY, "SbatLevel", BYTES_LITERAL("sbat,1,2021030218\n"));
+}
+
+static void mok_name(Synth *s)
+{
+        synth_event(s, 14, EV_IPL, BYTES("list", 4), BYTES("MokList", 8));
+}
+
+static void event_tag(Synth *s)
+{
+        synth_load_options(s, "ro", true);
+}
+
 static const struct {
         EventlogQuirk quirk;
         uint32_t event; /* UINT32_MAX: of the log as a whole */
@@ -136,6 +156,10 @@ static const struct {
         { EVENTLOG_QUIRK_SECTION_NAME, 1, section_name },
         { EVENTLOG_QUIRK_ACPI_DATA, 1, acpi_data },
         { EVENTLOG_QUIRK_CONTRADICTED, 1, contradicted },
+        { EVENTLOG_QUIRK_STARTUP_LOCALITY, 1, startup_locality },
+        { EVENTLOG_QUIRK_SHIM_AUTHORITY, 1, shim_authority },
+        { EVENTLOG_QUIRK_MOK_NAME, 1, mok_name },
+        { EVENTLOG_QUIRK_EVENT_TAG, 1, event_tag },
 };
 
 static void each_is_found_at_its_event(void)
@@ -178,10 +202,39 @@ static void a_large_log_and_a_ccel_are_named(void)
         CHECK(log->quirks == (UINT64_C(1) << EVENTLOG_QUIRK_LARGE | UINT64_C(1) << EVENTLOG_QUIRK_CCEL_INDICES));
 }
 
+/* What is as it should be is no oddity: an entry of db, a tag in another PCR, a TPM started at locality 0. */
+static void a_plain_log_has_none(void)
+{
+        cleanup_synth Synth s = { 0 };
+        cleanup_eventlog EventLog *log = NULL;
+
+        synth_init(&s, banks, 1);
+        synth_locality(&s, 0);
+        synth_variable(&s, 7, EV_EFI_VARIABLE_AUTHORITY, "db", BYTES_LITERAL("entry"));
+        synth_data(&s, 11, EV_EVENT_TAG, BYTES("\1\0\0\0\0\0\0\0", 8));
+        synth_separators(&s);
+        CHECK_OK(eventlog_parse(synth_bytes(&s), &log));
+        CHECK_OK(eventlog_content_quirks(log, HASH_SHA256));
+        CHECK(log->quirks == 0);
+}
+
+static void the_form_of_tpm_1_2_is_named(void)
+{
+        cleanup_synth Synth s = { 0 };
+        cleanup_eventlog EventLog *log = NULL;
+
+        synth_init(&s, NULL, 0);
+        synth_separators(&s);
+        CHECK_OK(eventlog_parse(synth_bytes(&s), &log));
+        CHECK(log->quirks == UINT64_C(1) << EVENTLOG_QUIRK_SHA1_FORMAT);
+}
+
 int main(void)
 {
         RUN(each_is_found_at_its_event);
         RUN(all_have_words_and_a_source);
         RUN(a_large_log_and_a_ccel_are_named);
+        RUN(a_plain_log_has_none);
+        RUN(the_form_of_tpm_1_2_is_named);
         return 0;
 }
