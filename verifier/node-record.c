@@ -116,8 +116,8 @@ int node_encode(const NodeRecord *n, uint8_t **ret, size_t *ret_size)
         put_boot(&w, &n->last);
         writer_be64(&w, n->registered_at);
         writer_be64(&w, n->attested_at);
-        for (size_t i = 0; i < n->n_volumes; i++) put_order(&w, &n->volumes[i]);
         put_text(&w, n->trusted);
+        for (size_t i = 0; i < n->n_volumes; i++) put_order(&w, &n->volumes[i]);
         return writer_steal(&w, ret, ret_size);
 }
 
@@ -279,8 +279,8 @@ int node_decode(Bytes encoded, NodeRecord *ret)
 
         get_body(&c, get_head(&c, &version, &n), &n);
         if (version > RECORD_OLDEST) {
-                for (size_t i = 0; i < n.n_volumes; i++) get_order(&c, &n.volumes[i]);
                 get_text(&c, n.trusted, NODE_TRUSTED_MAX);
+                for (size_t i = 0; i < n.n_volumes; i++) get_order(&c, &n.volumes[i]);
         }
         if (c.error == 0) c.error = reader_finish(&c.r);
         if (c.error < 0) return error_set(-EBADMSG, "a node record that this version cannot read");
