@@ -106,7 +106,7 @@ static int apply(const char *key, const char *value, Settings *settings)
 /* Root's volumes come first: the first one's token speaks for the node. */
 static void mark_essential(Settings *settings)
 {
-        VolumeSetting sorted[SETTINGS_VOLUMES_MAX];
+        VolumeSetting sorted[SETTINGS_VOLUMES_MAX] = { 0 };
         bool any = false;
         size_t n = 0;
 

@@ -25,7 +25,8 @@ static int check_name(const char *name)
                 return error_set(-EINVAL, "'%s' is no name for a volume", name);
         for (size_t i = 0; i < n; i++)
                 if (!isalnum((unsigned char)name[i]) && !strchr("-_.", name[i]))
-                        return error_set(-EINVAL, "'%s': a volume's name has letters, digits and - _ . alone", name);
+                        return error_set(-EINVAL, "'%s': a volume's name has letters, digits and - _ . alone",
+                                         name);
         return 0;
 }
 
@@ -55,11 +56,11 @@ static int check_crypttab(const DataPlaces *places, const char *name, const char
                 char its[40];
 
                 if (strcmp(e->name, name) == 0)
-                        return error_set(-EEXIST, "%s:%u: there is a volume of the name '%s'", places->crypttab, e->line,
-                                         name);
+                        return error_set(-EEXIST, "%s:%u: there is a volume of the name '%s'", places->crypttab,
+                                         e->line, name);
                 if (crypttab_source_uuid(e->source, its) == 0 && strcasecmp(its, uuid) == 0)
-                        return error_set(-EEXIST, "%s:%u: this volume is there, as '%s'", places->crypttab, e->line,
-                                         e->name);
+                        return error_set(-EEXIST, "%s:%u: this volume is there, as '%s'", places->crypttab,
+                                         e->line, e->name);
         }
         return 0;
 }
@@ -91,7 +92,8 @@ int data_plan(Volume *v, const char *name, const DataPlaces *places, DataPlan *r
         if (r == 0) r = free_keyslot(v, &plan.keyslot);
         if (r != 0) return r;
         (void)snprintf(plan.name, sizeof(plan.name), "%s", name);
-        if (snprintf(plan.key_file, sizeof(plan.key_file), "%s/%s.key", places->keys, name) >= (int)sizeof(plan.key_file))
+        if (snprintf(plan.key_file, sizeof(plan.key_file), "%s/%s.key", places->keys, name) >=
+            (int)sizeof(plan.key_file))
                 return -ENAMETOOLONG;
         *ret = plan;
         return 0;

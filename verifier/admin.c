@@ -165,7 +165,9 @@ typedef struct Page {
 
 static Page page_of(uint32_t asked, unsigned usual, unsigned max)
 {
-        return (Page){ .left = asked > 0 ? MIN(asked, max) : usual, .scan_left = PAGE_SCAN_MAX };
+        const unsigned most = MIN(asked, max);
+
+        return (Page){ .left = most > 0 ? most : usual, .scan_left = PAGE_SCAN_MAX };
 }
 
 /* May one more be looked at? */

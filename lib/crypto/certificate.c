@@ -75,7 +75,8 @@ int certificate_subject(const Certificate *c, char ret[static X509_SUBJECT_MAX])
         return print_name(X509_get_subject_name(c->x509), ret);
 }
 
-/* Takes the next element off the front, which must be of this kind: a universal tag, or a context's with its bit. */
+/* Takes the next element off the front, which must be of this kind: a universal tag, or a context's with its bit.
+ */
 static bool take(Bytes *from, int wanted, Bytes *ret_content, Bytes *ret_whole)
 {
         const unsigned char *at = from->data;

@@ -58,8 +58,8 @@ _must_check_ int certificate_pin(const Certificate *c, uint8_t ret[static SHA256
 _must_check_ int certificate_key(const Certificate *c, PublicKey **ret);
 /* The subject for people: RFC 2253 form, everything but printable ASCII as '?', cut at X509_SUBJECT_MAX - 1. */
 _must_check_ int certificate_subject(const Certificate *c, char ret[static X509_SUBJECT_MAX]);
-/* The same of a certificate that is only shown. Nothing behind the subject is looked at: most of what certificate_new
- * costs is the key. */
+/* The same of a certificate that is only shown. Nothing behind the subject is looked at: most of what
+ * certificate_new costs is the key. */
 _must_check_ int x509_subject(Bytes der, char ret[static X509_SUBJECT_MAX]);
 /* 0 if the issuer's key signed it, -EBADMSG else. No names, no dates, no extensions are looked at. */
 _must_check_ int certificate_verify(const Certificate *c, const PublicKey *issuer);

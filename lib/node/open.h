@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* From a typed key to the volume key and its tag, the same in the initrd and for `halfkey unlock`; from both halves
- * unlock/open.h goes. Nothing is capped or mapped here. */
+/* From a typed key to the volume key and its tag, the same in the initrd and for `halfkey unlock`; from both
+ * halves unlock/open.h goes. Nothing is capped or mapped here. */
 
 #include "attest/cap.h"
 #include "base/secret.h"

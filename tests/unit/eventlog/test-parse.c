@@ -24,7 +24,8 @@ static void a_whole_boot_is_read_to_its_end(void)
         synth_boot(&s, false, "root=/dev/sda ro");
         CHECK_OK(eventlog_parse(synth_bytes(&s), &log));
         CHECK(log->format == EVENTLOG_FORMAT_AGILE && log->n_banks == 2 && !log->faulty);
-        CHECK(log->quirks == (UINT64_C(1) << EVENTLOG_QUIRK_STARTUP_LOCALITY | UINT64_C(1) << EVENTLOG_QUIRK_EVENT_TAG));
+        CHECK(log->quirks ==
+              (UINT64_C(1) << EVENTLOG_QUIRK_STARTUP_LOCALITY | UINT64_C(1) << EVENTLOG_QUIRK_EVENT_TAG));
         CHECK(log->banks[0] == HASH_SHA1 && log->banks[1] == HASH_SHA256);
         CHECK(log->n_events == 19 && log->read == log->bytes.size);
         for (size_t i = 1; i < log->n_events; i++)

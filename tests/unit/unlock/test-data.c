@@ -66,8 +66,9 @@ static void a_key_file_opens_it_from_now_on(void)
         CHECK(stat(key_file, &st) == 0 && (st.st_mode & 0777) == 0600 && st.st_size == 32);
         CHECK(stat(keys, &st) == 0 && (st.st_mode & 0777) == 0700);
         CHECK(stat(crypttab, &st) == 0 && (st.st_mode & 0777) == 0640);
-        image_run("printf 'root UUID=x none luks\nsrv UUID=%%s %s luks,nofail\n' $(cryptsetup luksUUID %s) | cmp - %s", key_file,
-                  image_path, crypttab);
+        image_run("printf 'root UUID=x none luks\nsrv UUID=%%s %s luks,nofail\n' $(cryptsetup luksUUID %s) | cmp "
+                  "- %s",
+                  key_file, image_path, crypttab);
         CHECK_RESULT(add("existing"), -EEXIST);
         CHECK(strstr(error_detail(-EEXIST), "crypttab:2: there is a volume of the name 'srv'"));
 }
@@ -103,7 +104,8 @@ static void a_foreign_key_file_is_not_used(void)
 
         for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
                 set_up();
-                image_run("mkdir -m 0700 %s && head -c 32 /dev/zero > %s && chmod 0600 %s", keys, key_file, key_file);
+                image_run("mkdir -m 0700 %s && head -c 32 /dev/zero > %s && chmod 0600 %s", keys, key_file,
+                          key_file);
                 image_run("%s %s", foreign[i], key_file);
                 CHECK_RESULT(add("existing"), -EEXIST);
                 CHECK(keyslots() == 1);
