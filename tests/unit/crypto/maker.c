@@ -188,7 +188,7 @@ typedef struct Der {
 static void put(Der *d, Bytes b)
 {
         CHECK(d->size + b.size <= sizeof(d->bytes));
-        memcpy(d->bytes + d->size, b.data, b.size);
+        if (b.size > 0) memcpy(d->bytes + d->size, b.data, b.size);
         d->size += b.size;
 }
 
