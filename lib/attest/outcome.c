@@ -54,6 +54,8 @@ static const struct {
                                             "the certified key was not made in its TPM, or can leave it" },
         [ATTEST_E_CREATION] = { "creation", "the creation data is not what was certified" },
         [ATTEST_E_CHALLENGE] = { "challenge", "the challenge was not solved: the keys are not in one TPM" },
+        [ATTEST_E_DEVID_KEY] = { "devid-key",
+                                 "the device's certificate is of another key than the one certified" },
         [ATTEST_E_APPROVAL_NO_CAP] = { "approval-no-cap", "an approval without the cap PCR is never signed" },
         [ATTEST_E_APPROVAL_CAP_SET] = { "approval-cap-set", "an approval is only signed for a cap PCR of zero" },
         [ATTEST_E_APPROVAL_PCR] = { "approval-pcr", "an approval needs PCRs below 16, and one beside the cap" },

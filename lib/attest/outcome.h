@@ -47,6 +47,8 @@ typedef enum AttestOutcome {
         ATTEST_E_CREATION,
         /* credential activation (credential.h) */
         ATTEST_E_CHALLENGE,
+        /* device identities (devid.h) */
+        ATTEST_E_DEVID_KEY,
         /* approvals (seal.h) */
         ATTEST_E_APPROVAL_NO_CAP,
         ATTEST_E_APPROVAL_CAP_SET,
