@@ -155,7 +155,8 @@ static int use_approval(Attempt *a)
         Token *token = a->s->volumes[0].token;
         int r;
 
-        if (!result->has_approval || result->approval.policy_digest.size != TOKEN_POLICY_SIZE)
+        if (token->policy_key.size == 0 || !result->has_approval ||
+            result->approval.policy_digest.size != TOKEN_POLICY_SIZE)
                 return error_set(a->unlocked->unsealed, "%s", a->unlocked->unseal_text);
         r = token_add_approval(token, result->approval.policy_digest.bytes,
                                PROTO_BYTES(result->approval.signature), BYTES(NULL, 0));

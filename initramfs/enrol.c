@@ -14,6 +14,7 @@
 #include "initramfs/attempt.h"
 #include "node/call.h"
 #include "node/open.h"
+#include "node/pcrsig.h"
 #include "node/register.h"
 #include "node/seal.h"
 #include "proto/message.h"
@@ -133,6 +134,27 @@ static int reencrypt(Enrolment *e, OwnVolume *v, const Secret *key)
         return 0;
 }
 
+/* Who says in which boots the TPM opens the seal: the cluster's policy key, with an approval of this one; or the
+ * maker of the UKIs, by the key that this one, which is measured, brought along. */
+static int set_authority(const Enrolment *e, Token *t)
+{
+        const halfkey_v1_RegisterResult *result = &e->registered->result;
+        cleanup_free uint8_t *spki = NULL;
+        size_t size;
+        int r;
+
+        if (e->s->settings.seal_pcrsig) {
+                r = pcrsig_read_key(&spki, &size);
+                return r == 0 ? token_blob_set(&t->pcrsig_key, BYTES(spki, size)) : r;
+        }
+        r = token_blob_set(&t->policy_key, PROTO_BYTES(result->policy_key));
+        if (r == 0 && (!result->has_approval || result->approval.policy_digest.size != TOKEN_POLICY_SIZE))
+                r = error_set(-EPROTO, "the verifier approved no boot state");
+        return r < 0 ? r
+                     : token_add_approval(t, result->approval.policy_digest.bytes,
+                                          PROTO_BYTES(result->approval.signature), BYTES(NULL, 0));
+}
+
 /* The token but for its keyslots, which only the re-encrypted header can tell. */
 static int new_token(const Enrolment *e, const OwnVolume *v, Token **ret)
 {
@@ -148,12 +170,7 @@ static int new_token(const Enrolment *e, const OwnVolume *v, Token **ret)
         (void)snprintf(t->role, sizeof(t->role), "%s", v->setting->role);
         memcpy(t->node_id, e->keys.node_id, sizeof(t->node_id));
         r = random_bytes(t->volume_id, sizeof(t->volume_id));
-        if (r == 0) r = token_blob_set(&t->policy_key, PROTO_BYTES(result->policy_key));
-        if (r == 0 && (!result->has_approval || result->approval.policy_digest.size != TOKEN_POLICY_SIZE))
-                r = error_set(-EPROTO, "the verifier approved no boot state");
-        if (r == 0)
-                r = token_add_approval(t, result->approval.policy_digest.bytes,
-                                       PROTO_BYTES(result->approval.signature), BYTES(NULL, 0));
+        if (r == 0) r = set_authority(e, t);
         if (r < 0) return r;
         *ret = TAKE_PTR(t);
         return 0;
@@ -288,7 +305,8 @@ static int open_sealed_half(Enrolment *e, Token *t)
         int r;
 
         r = seal_open(e->s->tpm, t, e->s->boot, &e->node_half);
-        if (r != TPM_E_POLICY || approval->policy_digest.size != TOKEN_POLICY_SIZE) return r;
+        if (r != TPM_E_POLICY || t->policy_key.size == 0 || approval->policy_digest.size != TOKEN_POLICY_SIZE)
+                return r;
         r = token_add_approval(t, approval->policy_digest.bytes, PROTO_BYTES(approval->signature), BYTES(NULL, 0));
         return r == 0 ? seal_open(e->s->tpm, t, e->s->boot, &e->node_half) : r;
 }

@@ -95,11 +95,19 @@ static int parse_volume(const char *text, Settings *settings)
         return 0;
 }
 
+static int parse_seal(const char *text, Settings *settings)
+{
+        if (strcmp(text, "approval") != 0 && strcmp(text, "pcrsig") != 0) return -EBADMSG;
+        settings->seal_pcrsig = strcmp(text, "pcrsig") == 0;
+        return 0;
+}
+
 static int apply(const char *key, const char *value, Settings *settings)
 {
         if (strcmp(key, "volume") == 0) return parse_volume(value, settings);
         if (strcmp(key, "prompt") == 0) return parse_number(value, &settings->prompt_after_s);
         if (strcmp(key, "fail") == 0) return parse_fail(value, settings);
+        if (strcmp(key, "seal") == 0) return parse_seal(value, settings);
         return -EBADMSG;
 }
 
@@ -160,8 +168,8 @@ int settings_parse_file(const char *text, Settings *ret)
                         return error_set(-EBADMSG, "line %u: more than %d volumes", number, SETTINGS_VOLUMES_MAX);
                 if (r < 0)
                         return error_set(r,
-                                         "line %u: expected 'volume = NAME:ROLE', 'prompt = SECONDS' or "
-                                         "'fail = wait|reboot:MIN|poweroff:MIN'",
+                                         "line %u: expected 'volume = NAME:ROLE', 'prompt = SECONDS', "
+                                         "'fail = wait|reboot:MIN|poweroff:MIN' or 'seal = approval|pcrsig'",
                                          number);
         }
         mark_essential(&settings);

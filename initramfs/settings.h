@@ -35,12 +35,13 @@ typedef struct Settings {
         VolumeSetting volumes[SETTINGS_VOLUMES_MAX]; /* the essential ones first, else in the file's order */
         size_t n_volumes;
         unsigned prompt_after_s;
+        bool seal_pcrsig; /* new seals are for a UKI's `.pcrsig`, not for the cluster's approvals */
         FailAction fail;
         unsigned fail_after_min;
 } Settings;
 
-/* Reads `volume = NAME:ROLE` lines (ROLE defaults to NAME), `prompt = SECONDS` and
- * `fail = wait|reboot:MIN|poweroff:MIN`. -EBADMSG names the line. */
+/* Reads `volume = NAME:ROLE` lines (ROLE defaults to NAME), `prompt = SECONDS`, `fail =
+ * wait|reboot:MIN|poweroff:MIN` and `seal = approval|pcrsig`. -EBADMSG names the line. */
 _must_check_ int settings_parse_file(const char *text, Settings *ret);
 /* Applies halfkey.prompt= and halfkey.fail= of a kernel command line; a value that cannot be read leaves the
  * setting as it is and is named in the detail with -EBADMSG. */

@@ -122,6 +122,19 @@ static int parse_seal(const Field *root, Token *t)
         return r;
 }
 
+static int parse_pcrsig_key(const Field *root, Token *t)
+{
+        const JsonValue *there;
+        Field f;
+        int r;
+
+        if (json_value_member(root->value, "pcrsig_key", &there) < 0) return 0;
+        r = parse_blob(root, "pcrsig_key", TOKEN_POLICY_KEY_MAX, &t->pcrsig_key);
+        if (r == 0) r = field_member(root, "pcrsig_key", &f);
+        if (r < 0) return r;
+        return t->pcrsig_key.size == 0 ? field_refuse(&f, "empty") : 0;
+}
+
 static int parse_header(const Field *root, Token *t)
 {
         static const char *const keys[] = { "record", "halves", "volume_key", NULL };
@@ -171,16 +184,18 @@ static int parse_root(const Field *f, Token *t)
                                             "volume_id",  "role",     "node_id",   "generation",
                                             "epoch",      "bank",     "srk",       "seal",
                                             "policy_key", "header",   "approvals", NULL };
+        static const char *const optional[] = { "pcrsig_key", NULL };
         static const char *const types[] = { TOKEN_TYPE, NULL };
         char type[sizeof(TOKEN_TYPE)];
         int r;
 
         r = field_word(f, "type", types, type, sizeof(type));
         if (r == 0) r = parse_version(f); /* before the keys: another version has others */
-        if (r == 0) r = field_object(f, keys, NULL);
+        if (r == 0) r = field_object(f, keys, optional);
         if (r == 0) r = parse_numbers(f, t);
         if (r == 0) r = parse_srk(f, t);
         if (r == 0) r = parse_seal(f, t);
+        if (r == 0) r = parse_pcrsig_key(f, t);
         if (r == 0) r = parse_header(f, t);
         if (r == 0) r = parse_approvals(f, t);
         return r;
@@ -240,6 +255,7 @@ static void print_keys(JsonWriter *w, const Token *t)
         json_writer_hex(w, "public", token_blob_bytes(&t->seal_public));
         json_writer_close(w);
         json_writer_hex(w, "policy_key", token_blob_bytes(&t->policy_key));
+        if (t->pcrsig_key.size > 0) json_writer_hex(w, "pcrsig_key", token_blob_bytes(&t->pcrsig_key));
 }
 
 static void print_header(JsonWriter *w, const Token *t)

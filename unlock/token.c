@@ -49,6 +49,7 @@ void token_free(Token *t)
         blob_deinit(&t->seal_private);
         blob_deinit(&t->seal_public);
         blob_deinit(&t->policy_key);
+        blob_deinit(&t->pcrsig_key);
         blob_deinit(&t->record);
         for (size_t i = 0; i < t->n_approvals; i++) approval_deinit(&t->approvals[i]);
         free(t);
@@ -103,7 +104,7 @@ static int check_approvals(const Token *t)
         if (t->n_approvals > TOKEN_APPROVALS_MAX)
                 return error_set(-EINVAL, "approvals: %zu, above %d", t->n_approvals, TOKEN_APPROVALS_MAX);
         if (t->n_approvals > 0 && t->policy_key.size == 0)
-                return error_set(-EINVAL, "approvals: a literal seal has none");
+                return error_set(-EINVAL, "approvals: a seal without a policy key has none");
         for (size_t i = 0; i < t->n_approvals; i++) {
                 r = check_size("approvals[].signature", &t->approvals[i].signature, 1, TOKEN_SIGNATURE_MAX);
                 if (r < 0) return r;
@@ -125,6 +126,7 @@ int token_validate(const Token *t)
                 { "seal.private", &t->seal_private, 2, TOKEN_PRIVATE_MAX },
                 { "seal.public", &t->seal_public, 2, TOKEN_PUBLIC_MAX },
                 { "policy_key", &t->policy_key, 0, TOKEN_POLICY_KEY_MAX },
+                { "pcrsig_key", &t->pcrsig_key, 0, TOKEN_POLICY_KEY_MAX },
                 { "header.record", &t->record, 0, TOKEN_RECORD_MAX },
         };
         int r;
@@ -133,6 +135,8 @@ int token_validate(const Token *t)
                 r = check_size(blobs[i].name, blobs[i].blob, blobs[i].min, blobs[i].max);
                 if (r < 0) return r;
         }
+        if (t->policy_key.size > 0 && t->pcrsig_key.size > 0)
+                return error_set(-EINVAL, "pcrsig_key: a seal has this or a policy key");
         r = token_check_role(t->role);
         if (r < 0) return r;
         r = check_keyslots(t);
@@ -204,6 +208,7 @@ int token_hash(const Token *t, uint8_t ret[static SHA256_SIZE])
         writer_prefixed(&w, token_blob_bytes(&t->seal_private));
         writer_prefixed(&w, token_blob_bytes(&t->seal_public));
         writer_prefixed(&w, token_blob_bytes(&t->policy_key));
+        if (t->pcrsig_key.size > 0) writer_prefixed(&w, token_blob_bytes(&t->pcrsig_key));
         r = writer_finish(&w, &b);
         if (r < 0) return r;
         return hash_sha256(b, ret);

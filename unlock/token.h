@@ -12,10 +12,12 @@
  *    "srk": {"handle": "81000001", "public": HEX, "name": HEX},
  *    "seal": {"private": HEX, "public": HEX}, "policy_key": HEX,
  *    "header": {"record": HEX, "halves": HEX, "volume_key": HEX},
+ *    "pcrsig_key": HEX,
  *    "approvals": [{"policy": HEX, "signature": HEX, "ticket": HEX}, ...]}
  *
  * Byte strings are lower-case hex; 64-bit numbers are decimal strings, as LUKS2 itself writes them. Every
- * field is required, no other is accepted, and none twice. */
+ * field is required but "pcrsig_key", which makes the seal one of its kind; no other is accepted, and none twice.
+ * An initrd of before that kind refuses its token by the name of the field. */
 
 #include "base/macros.h"
 #include "base/reader.h"
@@ -71,8 +73,9 @@ typedef struct Token {
         TokenBlob srk_name;     /* alg and digest */
         TokenBlob seal_private; /* TPM2B_PRIVATE with its size field */
         TokenBlob seal_public;  /* TPM2B_PUBLIC with its size field */
-        TokenBlob policy_key;   /* SubjectPublicKeyInfo, DER; empty: a literal PolicyPCR seal, no approvals */
-        TokenBlob record;       /* of the header, by record_write(); empty: none yet, refused where it is used */
+        TokenBlob policy_key;   /* SubjectPublicKeyInfo, DER; empty: one of the next two kinds, no approvals */
+        TokenBlob pcrsig_key; /* the same of a UKI's maker: its `.pcrsig` opens; empty: a literal PolicyPCR seal */
+        TokenBlob record;     /* of the header, by record_write(); empty: none yet, refused where it is used */
         uint8_t halves_tag[TOKEN_TAG_SIZE], volume_key_tag[TOKEN_TAG_SIZE];
         TokenApproval approvals[TOKEN_APPROVALS_MAX];
         size_t n_approvals;
@@ -111,7 +114,7 @@ _must_check_ int token_add_approval(Token *t, const uint8_t policy[static TOKEN_
 /* "Hash of the token as used": SHA-256 over the length-prefixed encoding (be32 length, bytes) of
  *   "halfkey token v1", keyslot (be32), recovery keyslot (be32, 0xffffffff for none), volume id, role, node id,
  *   generation (be64), epoch (be64), bank (TPM_ALG_ID, be16), SRK handle (be32), SRK public, SRK name,
- *   seal private, seal public, policy key
+ *   seal private, seal public, policy key, and where it is not empty the `.pcrsig` key
  * each of them a length-prefixed field. Approvals and tickets lie outside: they need no secret and change
  * without one. So does the header's record, which has this hash in it. */
 _must_check_ int token_hash(const Token *t, uint8_t ret[static SHA256_SIZE]);

@@ -7,6 +7,7 @@
 
 enum {
         ATTEST_PCR_COUNT = 24,
+        ATTEST_UKI_PCR = 11, /* sections of a UKI and boot phases (systemd-stub(7)) */
         ATTEST_CAP_PCR = 15,
         ATTEST_SECURE_BOOT_PCR = 7,
 };

@@ -53,8 +53,7 @@ int attest_policy_ref(const uint8_t node_id[static SHA256_SIZE], uint64_t genera
 }
 
 /* PolicyUpdate() of TPM 2.0 Part 3, started from zeros: H(H(zeros || code || name) || policyRef) */
-int attest_policy_authorize(const AttestName *policy_key, const uint8_t policy_ref[static SHA256_SIZE],
-                            uint8_t ret[static SHA256_SIZE])
+static int authorize(const AttestName *policy_key, Bytes policy_ref, uint8_t ret[static SHA256_SIZE])
 {
         uint8_t code[4], inner[SHA256_SIZE];
         const Bytes parts[] = { BYTES(zeros, SHA256_SIZE), BYTES_ARRAY(code), attest_name_bytes(policy_key) };
@@ -64,8 +63,33 @@ int attest_policy_authorize(const AttestName *policy_key, const uint8_t policy_r
         put_be32(code, CC_POLICY_AUTHORIZE);
         r = hash_parts(HASH_SHA256, parts, ARRAY_SIZE(parts), inner);
         if (r < 0) return r;
-        return hash_parts(HASH_SHA256, (const Bytes[]){ BYTES_ARRAY(inner), BYTES(policy_ref, SHA256_SIZE) }, 2,
-                          ret);
+        return hash_parts(HASH_SHA256, (const Bytes[]){ BYTES_ARRAY(inner), policy_ref }, 2, ret);
+}
+
+int attest_policy_authorize(const AttestName *policy_key, const uint8_t policy_ref[static SHA256_SIZE],
+                            uint8_t ret[static SHA256_SIZE])
+{
+        return authorize(policy_key, BYTES(policy_ref, SHA256_SIZE), ret);
+}
+
+int attest_policy_pcrsig(const AttestName *uki_key, HashAlg bank, uint8_t ret[static SHA256_SIZE])
+{
+        static const uint8_t zero[HASH_SIZE_MAX];
+        AttestPcrs cap = { .bank = bank };
+        uint8_t authorized[SHA256_SIZE];
+        int r;
+
+        r = authorize(uki_key, BYTES(NULL, 0), authorized);
+        if (r == 0) r = attest_pcrs_set(&cap, ATTEST_CAP_PCR, BYTES(zero, hash_size(bank)));
+        return r < 0 ? r : attest_policy_pcr(authorized, &cap, ret);
+}
+
+int attest_policy_pcrsig_signed(HashAlg bank, Bytes pcr11, uint8_t ret[static SHA256_SIZE])
+{
+        AttestPcrs pcrs = { .bank = bank };
+        const int r = attest_pcrs_set(&pcrs, ATTEST_UKI_PCR, pcr11);
+
+        return r < 0 ? r : attest_policy_pcr(NULL, &pcrs, ret);
 }
 
 int attest_approval_pcrs(HashAlg bank, Bytes pcr7, AttestPcrs *ret)

@@ -21,6 +21,13 @@ _must_check_ int attest_policy_authorize(const AttestName *policy_key,
                                          const uint8_t policy_ref[static SHA256_SIZE],
                                          uint8_t ret[static SHA256_SIZE]);
 
+/* The authPolicy of a half that a UKI's `.pcrsig` opens: PolicyAuthorize by its maker's key, with the empty
+ * policyRef that systemd-measure signs for, then PolicyPCR over the cap PCR at zero. The cap is outside of what
+ * was signed, so that no signature of a maker can leave it out. */
+_must_check_ int attest_policy_pcrsig(const AttestName *uki_key, HashAlg bank, uint8_t ret[static SHA256_SIZE]);
+/* The policy that its signature is over: PolicyPCR of PCR 11 at this value. -EINVAL for a wrong size. */
+_must_check_ int attest_policy_pcrsig_signed(HashAlg bank, Bytes pcr11, uint8_t ret[static SHA256_SIZE]);
+
 /* One approval: the next boot state of one node and seal generation that the cluster's policy key signs. */
 typedef struct AttestApproval {
         uint8_t policy[SHA256_SIZE];     /* approvedPolicy */

@@ -147,6 +147,21 @@ static int decode_body(Bytes body, uint8_t *dst, size_t *ret_size)
         return 0;
 }
 
+int pem_decode_base64(Bytes text, uint8_t *ret, size_t room, size_t *ret_size)
+{
+        /* decode_body() writes whole groups of three */
+        if (text.size / 4 * 3 > room + 2) return error_set(-EMSGSIZE, "more than %zu bytes", room);
+        cleanup_free uint8_t *all = malloc(text.size / 4 * 3 + 3);
+        size_t n;
+
+        if (!all) return -ENOMEM;
+        if (decode_body(text, all, &n) < 0) return error_set(-EBADMSG, "not base64");
+        if (n > room) return error_set(-EMSGSIZE, "more than %zu bytes", room);
+        memcpy(ret, all, n);
+        *ret_size = n;
+        return 0;
+}
+
 static int decode(Bytes text, const char *label, size_t index, Secret **ret)
 {
         cleanup_secret Secret *s = NULL;

@@ -20,5 +20,7 @@ _must_check_ int pem_encode_secret(const char *label, Bytes content, Secret **re
 /* Content of the index-th block of that label; text between blocks is skipped. PEM_E_END; -EBADMSG for a block
  * that is malformed or has headers. The caller frees *ret. */
 _must_check_ int pem_decode(Bytes text, const char *label, size_t index, uint8_t **ret, size_t *ret_size);
+/* Base64 as JSON carries it, without a label: 1..room bytes; -EBADMSG, -EMSGSIZE. */
+_must_check_ int pem_decode_base64(Bytes text, uint8_t *ret, size_t room, size_t *ret_size);
 /* The first block of that label, which must be there: -EBADMSG. */
 _must_check_ int pem_decode_secret(Bytes text, const char *label, Secret **ret);

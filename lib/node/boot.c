@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "node/pcrsig.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -87,6 +88,8 @@ int node_boot_read(const char *log_path, NodeBoot **ret)
         if (r < 0) return r;
         r = read_line("/proc/cmdline", b->command_line, NODE_COMMAND_LINE_MAX + 1);
         if (r < 0) return r;
+        r = pcrsig_read(&b->pcrsig, &b->pcrsig_size);
+        if (r < 0 && r != -ENOENT) return r;
         /* Both are for people only; a machine may have neither. */
         if (read_line("/proc/sys/kernel/hostname", b->hostname, sizeof(b->hostname)) < 0) b->hostname[0] = '\0';
         if (read_line("/sys/class/dmi/id/chassis_serial", b->serial, sizeof(b->serial)) < 0) b->serial[0] = '\0';
@@ -128,5 +131,6 @@ void node_boot_free(NodeBoot *b)
         log_free(b);
         free(b->log_path);
         free(b->command_line);
+        free(b->pcrsig);
         free(b);
 }

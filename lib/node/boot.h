@@ -19,6 +19,8 @@ typedef struct NodeBoot {
         HashAlg bank;       /* SHA-256, or SHA-384 where the log has no SHA-256 */
         PcrValues replayed; /* of that bank */
         char *command_line;
+        uint8_t *pcrsig; /* what the UKI's maker signed (pcrsig.h); NULL: no UKI, or none that was signed for */
+        size_t pcrsig_size;
         char hostname[NODE_MACHINE_TEXT_MAX + 1];
         char serial[NODE_MACHINE_TEXT_MAX + 1]; /* of the chassis; empty where firmware has none */
 } NodeBoot;

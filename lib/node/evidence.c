@@ -22,6 +22,11 @@
 static const char *const phases[] = { "enter-initrd", "leave-initrd", "sysinit", "ready" };
 enum { FIRST_ON_HOST = 2 };
 
+const char *evidence_phase(size_t i)
+{
+        return i < ARRAY_SIZE(phases) ? phases[i] : NULL;
+}
+
 typedef struct Words {
         size_t from, n;
 } Words;

@@ -37,6 +37,9 @@ _must_check_ int evidence_quote(Tpm *tpm, const EvidenceParams *params, TpmSigne
 _must_check_ int evidence_make_of(Tpm *tpm, const EvidenceParams *params, const TpmSigned *quote,
                                   halfkey_v1_Evidence *ret, bool *ret_replays);
 
+/* The word of the i-th phase a boot reaches, in order; NULL behind the last. */
+const char *evidence_phase(size_t i);
+
 /* Reads the PCRs and says which PCR and event differ from the log, as a detail: always an error. */
 int evidence_explain(Tpm *tpm, const NodeBoot *boot);
 

@@ -5,6 +5,8 @@
 #include "attest/seal.h"
 #include "base/error.h"
 #include "base/writer.h"
+#include "node/evidence.h"
+#include "node/pcrsig.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,6 +32,17 @@ static int authority_of(const Token *token, AttestPublic *ret_key, uint8_t ret_r
         r = attest_public_policy_key(token_blob_bytes(&token->policy_key), ret_key);
         if (r == 0) r = attest_policy_ref(token->node_id, token->generation, ret_ref);
         return r;
+}
+
+static int pcrsig_policy(const Token *token, uint8_t ret[static SHA256_SIZE])
+{
+        AttestName name;
+        AttestPublic key;
+        int r;
+
+        r = attest_public_policy_key(token_blob_bytes(&token->pcrsig_key), &key);
+        if (r == 0) r = attest_public_name(&key, &name);
+        return r == 0 ? attest_policy_pcrsig(&name, token->bank, ret) : r;
 }
 
 static int seal_policy(const Token *token, uint8_t ret[static SHA256_SIZE])
@@ -86,7 +99,7 @@ int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, Token *token)
         uint8_t policy[SHA256_SIZE];
         int r;
 
-        r = seal_policy(token, policy);
+        r = token->pcrsig_key.size > 0 ? pcrsig_policy(token, policy) : seal_policy(token, policy);
         return r == 0 ? seal_under(tpm, srk, policy, half, token) : r;
 }
 
@@ -105,7 +118,7 @@ int seal_make_literal(Tpm *tpm, const TpmObject *srk, const Secret *half, const 
         uint8_t policy[SHA256_SIZE];
         int r;
 
-        if (token->bank != boot->bank) return -EINVAL;
+        if (token->bank != boot->bank || token->pcrsig_key.size > 0) return -EINVAL;
         r = boot_policy(boot, policy);
         if (r == 0) r = seal_under(tpm, srk, policy, half, token);
         return r == 0 ? token_blob_set(&token->policy_key, BYTES(NULL, 0)) : r;
@@ -139,6 +152,9 @@ struct SealOpening {
         TpmObject srk;
         AttestPublic key;
         uint8_t policy_ref[SHA256_SIZE];
+        uint8_t signed_policy[SHA256_SIZE]; /* of a `.pcrsig` */
+        PcrsigSignature signature;
+        bool pcrsig;
 };
 
 /* By the approval that fits what the log says, so that none is tried in vain. */
@@ -164,6 +180,20 @@ static int fill_authority(const Token *token, const NodeBoot *boot, SealOpening 
         return 0;
 }
 
+static int fill_pcrsig(const Token *token, const NodeBoot *boot, SealOpening *o)
+{
+        if (!boot->pcrsig)
+                return error_set(TPM_E_POLICY,
+                                 "this boot brought no signatures for its PCRs, as a UKI with a .pcrsig "
+                                 "section does");
+        o->pcrsig = true;
+        o->params.mask = ATTEST_PCR_BIT(PCRSIG_PCR);
+        o->params.mask_after = ATTEST_PCR_BIT(ATTEST_CAP_PCR);
+        o->authority = (TpmApproval){ .policy = BYTES_ARRAY(o->signed_policy) };
+        o->params.approval = &o->authority;
+        return attest_public_policy_key(token_blob_bytes(&token->pcrsig_key), &o->key);
+}
+
 static int fill_opening(const Token *token, const NodeBoot *boot, SealOpening *o)
 {
         int r = 0;
@@ -176,10 +206,53 @@ static int fill_opening(const Token *token, const NodeBoot *boot, SealOpening *o
                                        .mask = ATTEST_PCR_BIT(ATTEST_SECURE_BOOT_PCR) |
                                                ATTEST_PCR_BIT(ATTEST_CAP_PCR) };
         if (token->policy_key.size > 0) r = fill_authority(token, boot, o);
+        if (token->pcrsig_key.size > 0) r = fill_pcrsig(token, boot, o);
         if (r == 0) r = pinned_srk(token, &o->srk);
         if (r == 0) r = get_tpm2b(&token->seal_private, &o->params.private_area);
         if (r == 0) r = get_tpm2b(&token->seal_public, &o->params.public_area);
         return r;
+}
+
+/* The signature for PCR 11 as this log and the words so far give it. PCRSIG_E_ABSENT. */
+static int find_signature(const Token *token, const NodeBoot *boot, const PcrValues *values, SealOpening *o)
+{
+        int r;
+
+        r = attest_policy_pcrsig_signed(boot->bank, pcr_value(values, PCRSIG_PCR), o->signed_policy);
+        if (r == 0)
+                r = pcrsig_find(BYTES(boot->pcrsig, boot->pcrsig_size), boot->bank,
+                                token_blob_bytes(&token->pcrsig_key), o->signed_policy, &o->signature);
+        if (r != 0) return r < 0 ? error_prefix(r, "tpm2-pcr-signature.json") : r;
+        o->authority.key_public = BYTES(o->key.encoded, o->key.encoded_size);
+        o->authority.signature = BYTES(o->signature.bytes, o->signature.size);
+        return 0;
+}
+
+/* In the initrd that is the state before the first word, or after it. */
+static int start_by_pcrsig(Tpm *tpm, const Token *token, const NodeBoot *boot, SealOpening *o)
+{
+        PcrValues values = boot->replayed;
+        bool tried = false;
+        int r = 0;
+
+        for (size_t i = 0;; i++) {
+                const char *word = evidence_phase(i);
+
+                r = find_signature(token, boot, &values, o);
+                if (r < 0) return r;
+                if (r == 0) {
+                        r = tpm_unseal_start(tpm, &o->params, &o->unseal);
+                        if (r != TPM_E_POLICY) return r;
+                        tried = true;
+                }
+                if (!word) break;
+                r = eventlog_replay_extend_word(&values, PCRSIG_PCR, BYTES(word, strlen(word)));
+                if (r != 0) return r < 0 ? r : -EINVAL;
+        }
+        if (tried) return error_set(TPM_E_POLICY, "PCR %d is not what the UKI's maker signed for", PCRSIG_PCR);
+        return error_set(TPM_E_POLICY,
+                         "the key in the token signed for nothing that this boot is: another UKI, or "
+                         "one of another maker");
 }
 
 int seal_prepare(Tpm *tpm, const Token *token, const NodeBoot *boot, SealOpening **ret)
@@ -189,7 +262,8 @@ int seal_prepare(Tpm *tpm, const Token *token, const NodeBoot *boot, SealOpening
 
         if (!o) return -ENOMEM;
         r = fill_opening(token, boot, o);
-        if (r == 0) r = tpm_unseal_start(tpm, &o->params, &o->unseal);
+        if (r == 0 && o->pcrsig) r = start_by_pcrsig(tpm, token, boot, o);
+        else if (r == 0) r = tpm_unseal_start(tpm, &o->params, &o->unseal);
         if (r != 0) return r;
         *ret = TAKE_PTR(o);
         return 0;
@@ -202,7 +276,7 @@ int seal_read(SealOpening *o, Secret **ret)
 
 Bytes seal_ticket(const SealOpening *o)
 {
-        return tpm_unseal_ticket(o->unseal);
+        return o->pcrsig ? BYTES(NULL, 0) : tpm_unseal_ticket(o->unseal); /* the next UKI has another signature */
 }
 
 int seal_keep_ticket(Token *token, const NodeBoot *boot, Bytes ticket)

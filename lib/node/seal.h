@@ -14,8 +14,9 @@ enum { SEAL_HALF_SIZE = 32 };
 /* A fresh half from the kernel's and the TPM's randomness. */
 _must_check_ int seal_new_half(Tpm *tpm, const TpmObject *srk, Secret **ret);
 
-/* Seals half under the SRK for the policy key and the policyRef of (node id, generation) that the token names, and
- * puts the seal into the token. */
+/* Seals half under the SRK for the policy key and the policyRef of (node id, generation) that the token names, or
+ * for every UKI of the maker whose `.pcrsig` key it names, and puts the seal into the token. The cap at zero is
+ * part of either. */
 _must_check_ int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, Token *token);
 
 /* The same where a site has no policy key online: for exactly the PCR 7 that the log gives and the cap at zero
@@ -23,9 +24,10 @@ _must_check_ int seal_make(Tpm *tpm, const TpmObject *srk, const Secret *half, T
 _must_check_ int seal_make_literal(Tpm *tpm, const TpmObject *srk, const Secret *half, const NodeBoot *boot,
                                    Token *token);
 
-/* Unseals with the approval that fits what the log says the PCRs are, so that none is tried in vain.
- * TPM_E_POLICY: the state of this boot is not approved, or not the one of a literal seal; TPM_E_CAPPED: this boot
- * was capped already; else what tpm_unseal() says. */
+/* Unseals with the approval, or with the signature of the boot's UKI, that fits what the log says the PCRs are, so
+ * that none is tried in vain. Of systemd's boot phases, which nobody logs, each sequence that was signed for is
+ * tried. TPM_E_POLICY: the state of this boot is not approved, or not the one of a literal seal; TPM_E_CAPPED:
+ * this boot was capped already; else what tpm_unseal() says. */
 _must_check_ int seal_open(Tpm *tpm, const Token *token, const NodeBoot *boot, Secret **ret);
 
 /* The same in two steps: what needs neither the quote nor the network first, so that the TPM is not idle while a

@@ -252,7 +252,7 @@ static int run(Attempt *a, halfkey_v1_Refusal *ret_refusal)
         if (r != 0) return -r;
         r = connect_and_send_log(a);
         pthread_join(a->preparing, NULL);
-        a->needs_approval = a->unlocked->unsealed == TPM_E_POLICY;
+        a->needs_approval = a->unlocked->unsealed == TPM_E_POLICY && a->params->tokens[0]->policy_key.size > 0;
         if (r == 0) r = attest(a);
         pthread_mutex_lock(a->params->lock);
         seal_opening_free(TAKE_PTR(a->opening)); /* of an attempt that came to nothing */

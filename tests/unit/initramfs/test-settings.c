@@ -46,7 +46,18 @@ static void has_sane_defaults(void)
         Settings s;
 
         CHECK_OK(settings_parse_file("", &s));
-        CHECK(s.n_volumes == 0 && s.prompt_after_s == 30 && s.fail == FAIL_WAIT);
+        CHECK(s.n_volumes == 0 && s.prompt_after_s == 30 && s.fail == FAIL_WAIT && !s.seal_pcrsig);
+}
+
+static void a_seal_is_for_approvals_or_for_a_uki(void)
+{
+        Settings s;
+
+        CHECK_OK(settings_parse_file("seal = pcrsig\n", &s));
+        CHECK(s.seal_pcrsig);
+        CHECK_OK(settings_parse_file("seal = approval\n", &s));
+        CHECK(!s.seal_pcrsig);
+        CHECK_RESULT(settings_parse_file("seal = any\n", &s), -EBADMSG);
 }
 
 static void the_command_line_wins_and_bad_words_change_nothing(void)
@@ -96,6 +107,7 @@ int main(void)
         RUN(root_may_stand_on_several_volumes);
         RUN(where_no_volume_is_roots_all_are_waited_for);
         RUN(has_sane_defaults);
+        RUN(a_seal_is_for_approvals_or_for_a_uki);
         RUN(the_command_line_wins_and_bad_words_change_nothing);
         RUN(bad_lines_are_named);
         return 0;
