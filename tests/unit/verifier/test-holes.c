@@ -5,8 +5,8 @@
  * Some are closed elsewhere, and tested there: handles left in the TPM in tpm-faults; the pin that any certificate
  * of the presented list satisfies in rpc-tls; a dead verifier in rpc-race; a half in another's row in
  * verifier-session; chains that nobody checks and platform certificates of another TPM in verifier-trust and
- * crypto-endorsement; a device certificate beside another key in attest-devid; certified keys that were loaded from
- * outside in tpm-workload; keys that others may use, files named by a caller: there is no such call. */
+ * crypto-endorsement; a device certificate beside another key in attest-devid; certified keys that were loaded
+ * from outside in tpm-workload; keys that others may use, files named by a caller: there is no such call. */
 
 #include "softnode.h"
 
