@@ -2,7 +2,7 @@
 #pragma once
 
 /* Inside eventlog/ only: the cpio archives that systemd-stub makes of files it finds and of sections it holds
- * (systemd 252 to 257), byte for byte, since their digest is what PCR 12, 13 and 9 get. Format: the kernel's
+ * (systemd 252 to 259), byte for byte, since their digest is what PCR 12, 13 and 9 get. Format: the kernel's
  * Documentation/driver-api/early-userspace/buffer-format.rst. */
 
 #include "base/writer.h"
@@ -13,5 +13,5 @@
 _must_check_ int initrd_pack_extras(Writer *w, PredictedExtra kind, const ExtraFile *files, size_t n_files);
 /* What the stub says it measured: "Credentials initrd". */
 const char *initrd_extra_description(PredictedExtra kind);
-/* An archive with /.extra/NAME alone, for the sections .pcrsig and .pcrpkey. */
+/* An archive with /.extra/NAME alone, for sections that the initrd gets as files. */
 void initrd_pack_section(Writer *w, const char *name, Bytes content);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { EXTRAS_MAX = 256 * 1024 * 1024 };
 
@@ -28,6 +29,28 @@ static uint32_t pcr_of(PredictedExtra kind)
         return kind == PREDICT_EXTENSIONS ? PCR_EXTENSIONS : PCR_OPTIONS;
 }
 
+/* What else the stub measures of files that it finds, in its order, behind those of the kinds above: nothing that a
+ * prediction changes, but it goes into the initrd. */
+static const struct {
+        uint32_t pcr;
+        const char *description;
+} others[] = {
+        { PCR_OPTIONS, "Configuration extension initrd" },        /* 255 and later */
+        { PCR_OPTIONS, "Global configuration extension initrd" }, /* 258 and later, as the next */
+        { PCR_EXTENSIONS, "Global system extension initrd" },
+};
+
+static const char *other_archive(const Slot *slot)
+{
+        for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+                if (slot_is(slot, others[i].pcr, EV_IPL) &&
+                    is_utf16_of(slot->today->data, others[i].description))
+                        return others[i].description;
+        if (slot_is_tagged(slot, PCR_OPTIONS, TAG_ADDON_MICROCODE)) return "a microcode add-on";
+        if (slot_is_tagged(slot, PCR_OPTIONS, TAG_ADDON_INITRD)) return "an initrd add-on";
+        return NULL;
+}
+
 /* Today's event of the files of this kind, or where a new one belongs: the stub measures them in the order of the
  * kinds, after the command line. True if there is one. */
 static bool find_extra(const Prediction *p, PredictedExtra kind, size_t *ret)
@@ -43,6 +66,7 @@ static bool find_extra(const Prediction *p, PredictedExtra kind, size_t *ret)
                         *ret = i;
                         return true;
                 }
+                if (place == p->n && other_archive(slot)) place = i;
                 for (PredictedExtra later = kind + 1; later < PREDICT_EXTRAS; later++)
                         if (place == p->n && slot->today && pcr_of(later) == pcr_of(kind) &&
                             is_utf16_of(slot->today->data, initrd_extra_description(later)))
@@ -50,6 +74,26 @@ static bool find_extra(const Prediction *p, PredictedExtra kind, size_t *ret)
         }
         *ret = place;
         return false;
+}
+
+/* Configuration extensions end in .raw as well; systemd-stub since 255 measures them in PCR 12, as an archive of
+ * their own. */
+static bool is_configuration(const ExtraFile *file)
+{
+        static const char end[] = ".confext.raw";
+        const size_t n = strlen(file->name);
+
+        return n >= sizeof(end) - 1 && strcasecmp(file->name + n - (sizeof(end) - 1), end) == 0;
+}
+
+static int extras_unknown(Prediction *p, const char *name)
+{
+        static const uint32_t pcrs[] = { PCR_OPTIONS, PCR_EXTENSIONS, PCR_KERNEL };
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(pcrs) && r == 0; i++)
+                r = pcr_unknown(p, pcrs[i], "where configuration extensions (%.64s) go depends on systemd-stub", name);
+        return r;
 }
 
 int prediction_extras(Prediction *p, PredictedExtra kind, const ExtraFile *files, size_t n_files)
@@ -67,6 +111,8 @@ int prediction_extras(Prediction *p, PredictedExtra kind, const ExtraFile *files
         p->extras[kind].files = files;
         p->extras[kind].n = n_files;
         today = find_extra(p, kind, &i);
+        for (size_t k = 0; k < n_files && kind == PREDICT_EXTENSIONS; k++)
+                if (is_configuration(&files[k])) return extras_unknown(p, files[k].name);
         if (n_files == 0) return today ? slot_gone(p, i, initrd_extra_description(kind)) : 0;
         if (!today) r = slot_insert(p, i, pcr_of(kind));
         return r < 0 ? r : slot_put_parts(p, i, &content, 1, initrd_extra_description(kind));
@@ -86,12 +132,18 @@ static bool initrd_section(const PeImage *uki, Bytes *ret)
         return s->raw.size >= s->virtual_size;
 }
 
-/* The archives behind .initrd, in the stub's order; empty if there are none. */
+/* The archives behind .initrd, in the stub's order; empty if there are none. EVENTLOG_E_CONTRADICTED where memory has
+ * more of a section than the file. */
 static int join_archives(const Prediction *p, const PeImage *uki, bool with_extras, Writer *out)
 {
         static const struct {
                 const char *section, *file;
-        } own[] = { { ".pcrsig", "tpm2-pcr-signature.json" }, { ".pcrpkey", "tpm2-pcr-public-key.pem" } };
+                unsigned since;
+        } own[] = { { ".pcrsig", "tpm2-pcr-signature.json", 252 },
+                    { ".pcrpkey", "tpm2-pcr-public-key.pem", 252 },
+                    { ".osrel", "os-release", 257 },
+                    { ".profile", "profile", 257 } };
+        const unsigned version = stub_version(uki);
 
         for (PredictedExtra kind = 0; kind < PREDICT_EXTRAS && with_extras; kind++) {
                 int r = initrd_pack_extras(out, kind, p->extras[kind].files, p->extras[kind].n);
@@ -101,7 +153,9 @@ static int join_archives(const Prediction *p, const PeImage *uki, bool with_extr
         for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
                 const PeSection *s = pe_section(uki, own[i].section);
 
-                if (s && s->virtual_size > 0) initrd_pack_section(out, own[i].file, pe_section_content(s));
+                if (!s || s->virtual_size == 0 || version < own[i].since) continue;
+                if (s->raw.size < s->virtual_size) return EVENTLOG_E_CONTRADICTED;
+                initrd_pack_section(out, own[i].file, pe_section_content(s));
         }
         return out->error;
 }
@@ -122,7 +176,7 @@ static size_t initrd_parts(Bytes section, Bytes archives, Bytes parts[static 3])
 static bool initrd_slot(const Prediction *p, size_t *ret)
 {
         for (size_t i = 0; i < p->n; i++) {
-                if (!slot_is_tagged(&p->slots[i], TAG_INITRD)) continue;
+                if (!slot_is_tagged(&p->slots[i], PCR_KERNEL, TAG_INITRD)) continue;
                 *ret = i;
                 return true;
         }
@@ -137,6 +191,24 @@ static PredictedExtra missing_extra(const Prediction *p)
         for (PredictedExtra kind = 0; kind < PREDICT_EXTRAS; kind++)
                 if (!p->extras[kind].given && find_extra(p, kind, &place)) return kind;
         return PREDICT_EXTRAS;
+}
+
+/* What else went into today's initrd; NULL for nothing. */
+static const char *other_today(Prediction *p)
+{
+        for (size_t i = 0; i < p->n; i++) {
+                const Slot *slot = &p->slots[i];
+                cleanup_writer Writer unused = WRITER_INIT(1 << 16);
+                const char *name = other_archive(slot);
+                bool known = false;
+
+                if (name) return name;
+                if (!slot_is(slot, PCR_OPTIONS, EV_IPL) && !slot_is(slot, PCR_EXTENSIONS, EV_IPL)) continue;
+                for (PredictedExtra kind = 0; kind < PREDICT_EXTRAS; kind++)
+                        known = known || is_utf16_of(slot->today->data, initrd_extra_description(kind));
+                if (!known && !slot_options(p, slot, &unused)) return "something that is not known here";
+        }
+        return NULL;
 }
 
 static bool extras_today(const Prediction *p)
@@ -158,7 +230,7 @@ static int check_today(Prediction *p, size_t slot, const PeImage *was)
 
         if (extras_today(p)) return 0;
         r = join_archives(p, was, false, &archives);
-        if (r < 0) return r;
+        if (r != 0) return r;
         if (!initrd_section(was, &section)) return EVENTLOG_E_CONTRADICTED;
         n = initrd_parts(section, BYTES(archives.data, archives.size), parts);
         return slot_was_parts(p, &p->slots[slot], parts, n) ? 0 : EVENTLOG_E_CONTRADICTED;
@@ -174,6 +246,8 @@ static int put_initrd(Prediction *p, size_t slot, const PeImage *now)
         if (!initrd_section(now, &section) || pe_section(now, ".ucode"))
                 return slot_unknown(p, slot, "the new UKI's initrd is not a section alone");
         r = join_archives(p, now, true, &archives);
+        if (r == EVENTLOG_E_CONTRADICTED)
+                return slot_unknown(p, slot, "a section of the new UKI is larger than what the file has of it");
         if (r < 0) return r;
         n = initrd_parts(section, BYTES(archives.data, archives.size), parts);
         return slot_put_parts(p, slot, parts, n, "initrd, of the UKI and of files beside it");
@@ -182,6 +256,7 @@ static int put_initrd(Prediction *p, size_t slot, const PeImage *now)
 int settle_initrd(Prediction *p)
 {
         const NewImage *uki = NULL;
+        const char *other;
         bool given = false;
         PredictedExtra missing;
         size_t slot;
@@ -192,6 +267,9 @@ int settle_initrd(Prediction *p)
         for (PredictedExtra kind = 0; kind < PREDICT_EXTRAS; kind++) given = given || p->extras[kind].given;
         if ((!uki && !given) || !initrd_slot(p, &slot)) return 0;
         if (!uki) return slot_unknown(p, slot, "the initrd is joined from the UKI, which is not given");
+        other = other_today(p);
+        if (other)
+                return slot_unknown(p, slot, "today's boot had '%s', and which files that was is not given", other);
         missing = missing_extra(p);
         if (missing != PREDICT_EXTRAS)
                 return slot_unknown(p, slot, "today's boot had '%s', and which files that was is not given",

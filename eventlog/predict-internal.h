@@ -11,6 +11,7 @@
 #include "eventlog/text.h"
 
 enum {
+        PCR_CONFIGURATION = 1,
         PCR_FIRMWARE_IMAGES = 2,
         PCR_IMAGES = 4,
         PCR_SECURE_BOOT = 7,
@@ -90,10 +91,18 @@ bool slot_was_bytes(Prediction *p, const Slot *slot, Bytes b);
 bool slot_was_parts(Prediction *p, const Slot *slot, const Bytes *parts, size_t n);
 /* Whether the slot is an event of this PCR and type that is still to happen. */
 bool slot_is(const Slot *slot, uint32_t pcr, uint32_t type);
-/* Whether it is what the kernel's EFI stub measures under this tag, into PCR 9. */
+/* Whether it is an EV_EVENT_TAG of this tag: of the kernel's EFI stub in PCR 9, of systemd-stub in PCR 12. */
 #define TAG_INITRD UINT32_C(0x8f3b22ec)
 #define TAG_LOAD_OPTIONS UINT32_C(0x8f3b22ed)
-bool slot_is_tagged(const Slot *slot, uint32_t tag);
+#define TAG_PROFILE UINT32_C(0x13aed6db)
+#define TAG_ADDON_DEVICE_TREE UINT32_C(0x6c46f751)
+#define TAG_ADDON_INITRD UINT32_C(0x49dffe0f)
+#define TAG_ADDON_MICROCODE UINT32_C(0xdac08e1a)
+bool slot_is_tagged(const Slot *slot, uint32_t pcr, uint32_t tag);
+/* Whether it is the name or the content of a UKI's section, in PCR 11. */
+bool slot_is_section(const Slot *slot);
+/* Whether it is a command line in PCR 12, proven by its digest: appends its text and a NUL. */
+bool slot_options(Prediction *p, const Slot *slot, Writer *out);
 
 _must_check_ int slot_put(Prediction *p, size_t i, PredictedKind kind, Measured m, const char *text);
 _must_check_ int slot_put_parts(Prediction *p, size_t i, const Bytes *parts, size_t n, const char *text);
@@ -117,10 +126,29 @@ bool slot_is_image(const Slot *slot);
 /* Whether GRUB measured files: what it reads is in PCR 9 twice, once more as the kernel measures it. */
 bool grub_reads_files(const Prediction *p);
 
+/* ---- systemd-stub -----------------------------------------------------------------------------------------
+ */
+
+enum { STUB_SECTIONS_MAX = 15 };
+
+/* Why a UKI alone does not say what of it is measured, from none to most. */
+typedef enum StubDoubt {
+        STUB_DOUBT_NONE,
+        STUB_DOUBT_HARDWARE, /* PCR 11 depends on the machine */
+        STUB_DOUBT_CONTENT,  /* any section may be one of several: the kernel, PCR 9, 11 and 12 */
+        STUB_DOUBT_VERSION,  /* the stub's rules are not known here: PCR 1 and 13 as well */
+} StubDoubt;
+StubDoubt stub_doubt(const PeImage *uki, char ret[static PREDICTION_TEXT_SIZE]);
+/* From .sdmagic: "#### LoaderInfo: systemd-stub 252.39-1~deb12u1 ####" is 252; 0 if it does not say. */
+unsigned stub_version(const PeImage *uki);
+/* The sections that it measures, in order, of a UKI without doubt; their number. */
+size_t stub_sections(const PeImage *uki, const PeSection *ret[static STUB_SECTIONS_MAX]);
+
 /* ---- parts of prediction_image() and prediction_finish() -----------------------------------------------------
  */
 
 _must_check_ int predict_uki(Prediction *p, const NewImage *image);
+_must_check_ int predict_uki_line(Prediction *p, const NewImage *image);
 _must_check_ int settle_initrd(Prediction *p);
 _must_check_ int settle_authorities(Prediction *p);
 _must_check_ int settle_grub(Prediction *p);

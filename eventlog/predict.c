@@ -114,12 +114,12 @@ bool slot_is(const Slot *slot, uint32_t pcr, uint32_t type)
         return slot->pcr == pcr && slot->kind != PREDICTED_GONE && slot->today && slot->today->type == type;
 }
 
-bool slot_is_tagged(const Slot *slot, uint32_t tag)
+bool slot_is_tagged(const Slot *slot, uint32_t pcr, uint32_t tag)
 {
         Reader r;
         uint32_t id;
 
-        if (!slot_is(slot, PCR_KERNEL, EV_EVENT_TAG)) return false;
+        if (!slot_is(slot, pcr, EV_EVENT_TAG)) return false;
         r = READER_INIT(slot->today->data);
         return reader_le32(&r, &id) == 0 && id == tag;
 }

@@ -82,7 +82,7 @@ class Log:
             self.hashed(pcr, SEPARATOR, bytes(4))
 
     def stub(self, sections):
-        for name in (".linux", ".osrel", ".cmdline", ".initrd", ".pcrpkey"):
+        for name in (".linux", ".osrel", ".cmdline", ".initrd", ".pcrpkey", ".profile"):
             if name in sections:
                 self.hashed(11, IPL, name.encode() + b"\0", utf16(name))
                 self.hashed(11, IPL, sections[name], utf16(name))

@@ -13,7 +13,7 @@ static void put_log(Synth *s)
 {
         static const HashAlg banks[] = { HASH_SHA256 };
         static const uint8_t hash[32] = { 1 };
-        cleanup_writer Writer list = WRITER_INIT(4096);
+        cleanup_writer Writer list = WRITER_INIT(4096), text = WRITER_INIT(4096);
 
         synth_init(s, banks, 1);
         synth_signature_list(&list, synth_guid_sha256, BYTES_ARRAY(hash), 1);
@@ -22,6 +22,12 @@ static void put_log(Synth *s)
         synth_image(s, 4, "\\EFI\\Linux\\a.efi");
         synth_grub(s, "kernel_cmdline", "/vmlinuz ro");
         synth_data(s, 11, EV_IPL, BYTES(".\0l\0i\0n\0u\0x\0\0\0", 14));
+        synth_utf16(&text, "ro", true);
+        synth_data(s, 12, EV_IPL, BYTES(text.data, text.size));
+        text.size = 0;
+        synth_utf16(&text, "Configuration extension initrd", true);
+        synth_event(s, 12, EV_IPL, BYTES_ARRAY(hash), BYTES(text.data, text.size));
+        synth_data(s, 12, EV_EVENT_TAG, BYTES("\xdb\xd6\xae\x13\0\0\0\0", 8));
         synth_load_options(s, "ro", true);
 }
 
@@ -31,9 +37,16 @@ static void put_file(unsigned which, Writer *w)
                                               { (const uint8_t *)"LoaderInfo: systemd-stub 252", 28 } },
                                             { ".cmdline", { (const uint8_t *)"ro", 2 } },
                                             { ".linux", { (const uint8_t *)"MZ", 2 } } };
+        static const SynthSection newer[] = { { ".sdmagic",
+                                                { (const uint8_t *)"LoaderInfo: systemd-stub 257", 28 } },
+                                              { ".osrel", { (const uint8_t *)"ID=a", 4 } },
+                                              { ".uname", { (const uint8_t *)"6.1", 3 } },
+                                              { ".profile", { (const uint8_t *)"ID=b", 4 } },
+                                              { ".dtbauto", { (const uint8_t *)"\xd0\r\xfe\xed", 4 } } };
         static const uint8_t hash[32] = { 2 };
 
-        if (which / 6 % 8 < 2) synth_pe(w, uki, ARRAY_SIZE(uki), (Bytes){ 0 });
+        if (which / 6 % 8 < 2 && which % 2) synth_pe(w, newer, ARRAY_SIZE(newer), (Bytes){ 0 });
+        else if (which / 6 % 8 < 2) synth_pe(w, uki, ARRAY_SIZE(uki), (Bytes){ 0 });
         else if (which / 6 % 8 == 2) synth_signature_list(w, synth_guid_sha256, BYTES_ARRAY(hash), 2);
         else writer_text(w, "ro");
 }
