@@ -71,7 +71,7 @@ static bool authority(const Event *event, Text *t)
         Variable v;
 
         if (variable_parse(event->data, &v) < 0) return false;
-        text_put(t, "verified by ");
+        text_put(t, authority_vouches(&v) ? "verified by " : "shim's setting ");
         authority_describe(&v, t);
         if (v.trailing > 0) text_format(t, " and %zu bytes more", v.trailing);
         return true;
@@ -83,13 +83,15 @@ static bool image(const Event *event, Text *t)
         Reader r = READER_INIT(event->data);
         uint64_t path_size;
         Bytes path = { 0 };
+        size_t before;
 
         if (reader_skip(&r, 24) < 0 || reader_le64(&r, &path_size) < 0 || path_size > reader_left(&r) ||
             reader_bytes(&r, (size_t)path_size, &path) < 0)
                 return false;
         if (event->pcr == 2) text_put(t, event->type == EV_EFI_BOOT_SERVICES_APPLICATION ? "" : "option ROM ");
-        if (path.size == 0) text_put(t, "an image without a path");
+        before = t->at;
         devpath_describe(path, t);
+        if (t->at == before) text_put(t, "an image without a path");
         return true;
 }
 

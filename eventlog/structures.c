@@ -198,7 +198,9 @@ static void describe_partitions(Reader *r, uint64_t n, uint32_t entry_size, Text
                 }
                 if (i > GPT_SHOWN) continue;
                 text_put(t, i == 0 ? ": " : i == GPT_SHOWN ? ", ..." : ", ");
-                if (i < GPT_SHOWN) text_utf16(t, name);
+                if (i >= GPT_SHOWN) continue;
+                if (name.data[0] == 0 && name.data[1] == 0) text_put(t, "(no name)");
+                else text_utf16(t, name);
         }
 }
 
@@ -229,8 +231,9 @@ static const struct {
 } tags[] = {
         { 0x8f3b22ec, "initrd loaded by the kernel" }, { 0x8f3b22ed, "kernel command line (LoadOptions)" },
         { 0xf5bc582a, "systemd-boot: configuration" }, { 0x6c46f751, "systemd-stub: device tree" },
-        { 0x44ed039b, "systemd-stub: initrd add-on" }, { 0xdac08e1a, "systemd-stub: microcode add-on" },
-        { 0x13aed6db, "systemd-stub: UKI profile" },
+        { 0x49dffe0f, "systemd-stub: initrd add-on" }, { 0xdac08e1a, "systemd-stub: microcode add-on" },
+        { 0x13aed6db, "systemd-stub: UKI profile" },      { 0xd5cb7cbc, "systemd: SMBIOS system information" },
+        { 0xe0d47bc8, "systemd: SMBIOS baseboard" },      { 0xc0b3bd23, "systemd: SMBIOS OEM strings" },
 };
 
 /* Windows' SIPA events (wbcl.h): the high bits say what it is. */

@@ -187,14 +187,20 @@ static bool is_image(const Event *event)
                event->type == EV_EFI_RUNTIME_SERVICES_DRIVER;
 }
 
+static bool vouches(const Event *event)
+{
+        Variable v;
+
+        return event->type == EV_EFI_VARIABLE_AUTHORITY && variable_parse(event->data, &v) == 0 &&
+               authority_vouches(&v);
+}
+
 /* Firmware measures who vouches for an image right before the image, shim right behind it. */
 static const Event *authority_of(const EventLog *log, size_t image)
 {
         for (size_t i = image; i > 0 && !is_image(&log->events[i - 1]); i--)
-                if (log->events[i - 1].type == EV_EFI_VARIABLE_AUTHORITY) return &log->events[i - 1];
-        if (image + 1 < log->n_events && log->events[image + 1].type == EV_EFI_VARIABLE_AUTHORITY)
-                return &log->events[image + 1];
-        return NULL;
+                if (vouches(&log->events[i - 1])) return &log->events[i - 1];
+        return image + 1 < log->n_events && vouches(&log->events[image + 1]) ? &log->events[image + 1] : NULL;
 }
 
 static void put_images(Summarizer *s)

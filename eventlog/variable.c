@@ -187,6 +187,15 @@ void variable_describe(const Variable *v, Text *t)
         text_put(t, ")");
 }
 
+bool authority_vouches(const Variable *v)
+{
+        static const char *const settings[] = { "SbatLevel", "MokListTrusted", "MokSBState", "MokDBState", "MokPolicy" };
+
+        for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+                if (variable_is(v, settings[i])) return false;
+        return true;
+}
+
 /* Firmware measures the EFI_SIGNATURE_DATA of the database that verified an image; shim measures the certificate
  * alone where it verified with its own, and the text of a variable for SbatLevel and MokListTrusted. */
 void authority_describe(const Variable *v, Text *t)

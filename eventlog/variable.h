@@ -24,6 +24,9 @@ bool variable_is_database(const Variable *v);
 /* What an EV_EFI_VARIABLE_AUTHORITY of it says: "db: Microsoft Corporation UEFI CA 2011", "SbatLevel =
  * sbat,1,...". */
 void authority_describe(const Variable *v, Text *t);
+/* Whether that vouched for an image. Shim measures in the same form, but before anything is verified, which of its
+ * settings hold: SbatLevel, MokListTrusted and others. */
+bool authority_vouches(const Variable *v);
 /* "SecureBoot = on", "Boot0001 = debian: HD(...)", "dbx: 217 SHA-256 hashes". */
 void variable_describe(const Variable *v, Text *t);
 /* The name of a GUID everyone knows, or NULL. */

@@ -107,6 +107,7 @@ static void device_paths_are_formatted(void)
                 { "040104", "(malformed)" },
                 { "04010400", "(malformed)" },
                 { "", "" },
+                { "7fff0400", "an image without a path" },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -130,6 +131,49 @@ static void device_paths_are_formatted(void)
                 synth_data(&s, 4, EV_EFI_BOOT_SERVICES_DRIVER, data);
                 expect_last(&s, n == 0 ? "an image without a path" : cases[i].text);
         }
+}
+
+/* What shim measures of its settings, and what only has names for people who know the numbers. */
+static void settings_and_tags_are_not_taken_for_more(void)
+{
+        static const struct {
+                uint32_t tag;
+                const char *text;
+        } tags[] = { { 0x49dffe0f, "systemd-stub: initrd add-on" }, { 0x13aed6db, "systemd-stub: UKI profile" } };
+        cleanup_synth Synth setting = { 0 }, voucher = { 0 };
+
+        synth_init(&setting, banks, 1);
+        synth_variable(&setting, 7, EV_EFI_VARIABLE_AUTHORITY, "SbatLevel", BYTES_LITERAL("sbat,1,2021030218"));
+        expect_last(&setting, "shim's setting SbatLevel = sbat,1,2021030218");
+        synth_init(&voucher, banks, 1);
+        synth_variable(&voucher, 7, EV_EFI_VARIABLE_AUTHORITY, "db", BYTES_ARRAY(((const uint8_t[48]){ 1 })));
+        expect_last(&voucher, "verified by db: the hash 0000000000000000000000000000000000000000000000000000000000000000");
+        for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+                cleanup_synth Synth s = { 0 };
+                cleanup_writer Writer w = WRITER_INIT(64);
+
+                writer_le32(&w, tags[i].tag);
+                writer_le32(&w, 0);
+                synth_init(&s, banks, 1);
+                synth_event(&s, 12, EV_EVENT_TAG, BYTES_LITERAL("x"), BYTES(w.data, w.size));
+                expect_last(&s, tags[i].text);
+        }
+}
+
+static void partitions_without_a_name_are_counted(void)
+{
+        cleanup_synth Synth s = { 0 };
+        cleanup_writer Writer w = WRITER_INIT(1024);
+
+        writer_bytes(&w, BYTES_LITERAL("EFI PART"));
+        for (int i = 0; i < 76; i++) writer_u8(&w, 0);
+        writer_le32(&w, 128);
+        writer_le32(&w, 0);
+        writer_le64(&w, 2);
+        for (int i = 0; i < 256; i++) writer_u8(&w, i == 128 + 56 ? 'a' : 0);
+        synth_init(&s, banks, 1);
+        synth_data(&s, 5, EV_EFI_GPT_EVENT, BYTES(w.data, w.size));
+        expect_last(&s, "disk 00000000-0000-0000-0000-000000000000, 2 partitions: (no name), a");
 }
 
 /* Whatever the bytes: one line, valid UTF-8, nothing a terminal acts on. */
@@ -198,6 +242,8 @@ int main(void)
         RUN(an_event_has_a_name);
         RUN(hostile_text_is_escaped);
         RUN(device_paths_are_formatted);
+        RUN(settings_and_tags_are_not_taken_for_more);
+        RUN(partitions_without_a_name_are_counted);
         RUN(random_events_come_out_as_safe_lines);
         RUN(long_text_is_cut);
         return 0;

@@ -96,6 +96,26 @@ static void a_label_is_proven_by_its_place_alone(void)
         }
 }
 
+/* Shim's settings come before the image, who vouches for it behind. */
+static void a_setting_of_shims_vouches_for_nothing(void)
+{
+        for (int with = 0; with < 2; with++) {
+                cleanup_synth Synth s = { 0 };
+                cleanup_eventlog EventLog *log = NULL;
+                cleanup_free EventlogSummary *summary = NULL;
+
+                synth_init(&s, banks, 1);
+                synth_variable(&s, 7, EV_EFI_VARIABLE_AUTHORITY, "SbatLevel", BYTES_LITERAL("sbat,1,2021030218"));
+                synth_image(&s, 4, "\\grubx64.efi");
+                if (with)
+                        synth_variable(&s, 7, EV_EFI_VARIABLE_AUTHORITY, "db", BYTES_ARRAY(((const uint8_t[20]){ 1 })));
+                summary = summarize(&s, &log);
+                expect(summary, "image", SUMMARY_CLAIMED,
+                       with ? "PciRoot(0x0)/Pci(0x1f,0x0)/\\grubx64.efi, verified by db, 20 bytes"
+                            : "PciRoot(0x0)/Pci(0x1f,0x0)/\\grubx64.efi");
+        }
+}
+
 static void more_than_fits_is_said(void)
 {
         cleanup_synth Synth s = { 0 };
@@ -114,6 +134,7 @@ int main(void)
         RUN(a_boot_by_grub);
         RUN(what_to_be_wary_of);
         RUN(a_label_is_proven_by_its_place_alone);
+        RUN(a_setting_of_shims_vouches_for_nothing);
         RUN(more_than_fits_is_said);
         return 0;
 }
