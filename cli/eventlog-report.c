@@ -31,6 +31,7 @@ typedef struct HtmlReport {
         EventlogSummary *summary;
         PcrValues values;
         size_t counts[EVENTLOG_PCRS][PROOFS];
+        size_t changes;
         Writer out;
 } HtmlReport;
 
@@ -47,6 +48,7 @@ static const char style[] =
         ".box b{display:block;font-size:.8rem;color:#5b6675;font-weight:600}\n"
         ".box.proven{border-left-color:#2b8a4b}.box.contradicted{border-left-color:#c3272b}.box.warn{background:#"
         "fff6e0}\n"
+        ".box span{display:block;font-size:.8rem;color:#5b6675;overflow-wrap:anywhere}\n"
         ".arrow{color:#8a94a3;text-align:center;line-height:1.1;height:1.1rem}\n"
         "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.28rem .5rem;"
         "border-bottom:1px solid "
@@ -60,9 +62,9 @@ static const char style[] =
         ".key span{margin-right:1.2rem}.key i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;"
         "margin-right:.35rem;vertical-align:-1px}\n"
         ".key .proven{background:#2b8a4b}.key .partial{background:#7cbf92}.key .unknowable{background:#b3bbc6}"
-        ".key .contradicted{background:#c3272b}\n"
-        "@media print{body{background:#fff;max-width:none;padding:0;font-size:11px}.card,.box{break-inside:avoid}"
-        "tr{break-inside:avoid}h2,h3{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:"
+        ".key .contradicted{background:#c3272b}.key .claimed{background:#8a94a3}\n"
+        "@media print{html{font-size:11px}body{background:#fff;max-width:none;padding:0;font-size:1rem}.hex{font-size:."
+        "8rem}.box,tr{break-inside:avoid}h2,h3,.key{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:"
         "exact}}\n";
 
 /* ---- pieces ---------------------------------------------------------------------------------------------- */
@@ -113,13 +115,30 @@ static const char *pcr_role(const EventLog *log, uint32_t pcr)
 
 /* ---- the boot as a picture --------------------------------------------------------------------------------- */
 
+/* A file in front of the device path that leads to it, which is the same at every boot. */
+static void put_step(HtmlReport *s, const char *text)
+{
+        char device[EVENTLOG_TEXT_SIZE];
+        const char *file = strstr(text, ")/\\");
+
+        if (!file) {
+                put_text(s, text);
+                return;
+        }
+        (void)snprintf(device, sizeof(device), "%.*s", (int)(file + 1 - text), text);
+        put_text(s, file + 2);
+        writer_text(&s->out, "<span>");
+        put_text(s, device);
+        writer_text(&s->out, "</span>");
+}
+
 static void put_box(HtmlReport *s, const SummaryRow *row, bool *first)
 {
         if (!*first) writer_text(&s->out, "<div class=arrow>&#8595;</div>\n");
         *first = false;
         writer_format(&s->out, "<div class=\"box %s%s\"><b>%s</b>", summary_certainty_name(row->certainty),
                       row->warning ? " warn" : "", row->label);
-        put_text(s, row->text);
+        put_step(s, row->text);
         writer_text(&s->out, "</div>\n");
 }
 
@@ -137,7 +156,9 @@ static void put_picture(HtmlReport *s)
 {
         bool first = true;
 
-        writer_text(&s->out, "<h2>The boot</h2>\n<div class=chain>\n");
+        writer_text(&s->out, "<h2>The boot</h2>\n<p class=key><span><i class=proven></i>proven by digests</span>"
+                             "<span><i class=claimed></i>what the log says</span><span><i class=contradicted></i>"
+                             "contradicted by a digest</span></p>\n<div class=chain>\n");
         for (size_t i = 0; i < s->summary->n_rows; i++)
                 if (is_step(&s->summary->rows[i])) put_box(s, &s->summary->rows[i], &first);
         writer_text(&s->out, "</div>\n<h2>Also</h2>\n<div class=card><table>\n");
@@ -241,10 +262,12 @@ static void put_quirks(HtmlReport *s)
         const EventLog *log = s->f->log;
 
         if (log->quirks == 0) return;
-        writer_text(&s->out, "<h2>Oddities</h2>\n<div class=card><table>\n<tr><th>what<th>event<th>known from\n");
+        writer_text(&s->out, "<h2>Oddities</h2>\n<div class=card><table>\n<tr><th>name<th>what<th>event<th>known from\n");
         for (EventlogQuirk q = 0; q < EVENTLOG_QUIRK_COUNT; q++) {
                 if (!(log->quirks >> q & 1)) continue;
-                writer_format(&s->out, "<tr><td>%s<td class=n>", eventlog_quirk_text(q));
+                writer_format(&s->out, "<tr><td class=n>%s<td>", eventlog_quirk_name(q));
+                put_text(s, eventlog_quirk_text(q));
+                writer_text(&s->out, "<td class=n>");
                 if (log->quirk_event[q] != UINT32_MAX) writer_format(&s->out, "%" PRIu32, log->quirk_event[q]);
                 writer_text(&s->out, "<td>");
                 put_text(s, eventlog_quirk_source(q));
@@ -261,6 +284,7 @@ static int put_change(const EventlogChange *c, void *context)
                       eventlog_difference_name(c->kind));
         put_text(s, c->text);
         writer_text(&s->out, "\n");
+        s->changes++;
         return 0;
 }
 
@@ -277,6 +301,7 @@ static int put_diff(HtmlReport *s)
         writer_text(&s->out, "</h2>\n<div class=card><table>\n<tr><th>PCR<th><th>\n");
         r = eventlog_diff(s->with->log, s->f->log, bank, put_change, s);
         writer_text(&s->out, "</table></div>\n");
+        if (r == 0 && s->changes == 0) writer_text(&s->out, "<p>Nothing: all digests are the same.</p>\n");
         if (r == EVENTLOG_E_NO_DIGEST) {
                 writer_text(&s->out, "<p>Cannot tell of all: ");
                 put_text(s, error_detail(r));
