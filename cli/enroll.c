@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/hex.h"
 #include "base/writer.h"
+#include "cli/enroll.h"
 #include "cli/root-volume.h"
 #include "cli/verb.h"
 #include "config.h"
@@ -16,6 +17,7 @@
 #include "node/devices.h"
 #include "node/esp.h"
 #include "tpm/tpm.h"
+#include "unlock/crypttab.h"
 #include "unlock/volume.h"
 
 #include <errno.h>
@@ -31,12 +33,16 @@
 
 extern const Verb verb_enroll;
 
+enum { OTHERS_MAX = 8 - 1 }; /* as many volumes as an initrd.conf may name, and root is one */
+
 typedef struct Enroll {
         const char *path;
         uint8_t *text; /* the configuration, which holds the secret */
         size_t size;
         NodeConfig *config;
-        RootVolume root;
+        RootVolumes root;
+        const char *others[OTHERS_MAX]; /* "NAME:ROLE" of --volume */
+        size_t n_others;
         char *esp;
 } Enroll;
 
@@ -45,7 +51,7 @@ static void enroll_deinit(Enroll *e)
         if (e->text) secret_wipe(e->text, e->size);
         free(e->text);
         config_free(e->config);
-        root_volume_deinit(&e->root);
+        root_volumes_deinit(&e->root);
         free(e->esp);
 }
 
@@ -79,20 +85,64 @@ static int check_tpm(Enroll *e _unused_)
         return 0;
 }
 
-static int check_volume(Enroll *e)
+static int check_header(const char *device)
 {
         cleanup_volume Volume *v = NULL;
         int r;
 
-        r = root_volume_find(&e->root);
-        if (r < 0) return r;
-        r = volume_open(e->root.device, &v);
+        r = volume_open(device, &v);
         if (r == 0 && volume_has_token(v) == 0)
-                return error_set(-EEXIST, "%s is enrolled already; 'halfkey status' tells more", e->root.device);
+                return error_set(-EEXIST, "%s is enrolled already; 'halfkey status' tells more", device);
         if (r == 0) r = volume_check(v, HEADER_USE_INSTALLER);
-        if (r != 0) return r < 0 ? r : error_set(-EINVAL, "%s: %s", e->root.device, error_detail(r));
-        printf("root volume    %s on %s\n", e->root.name, e->root.device);
-        return 0;
+        return r <= 0 ? r : error_set(-EINVAL, "%s: %s", device, error_detail(r));
+}
+
+static int check_volumes(Enroll *e)
+{
+        int r;
+
+        r = root_volumes_find("", &e->root);
+        for (size_t i = 0; r == 0 && i < e->root.n; i++) {
+                r = check_header(e->root.items[i].device);
+                if (r == 0) printf("root volume    %s on %s\n", e->root.items[i].name, e->root.items[i].device);
+        }
+        return r;
+}
+
+/* The initrd finds them by crypttab. */
+static int check_other(const Crypttab *table, const char *volume)
+{
+        const size_t n = strcspn(volume, ":");
+        cleanup_free char *device = NULL;
+        size_t i = 0;
+        int r;
+
+        if (volume[n] != ':' || token_check_role(volume + n + 1) < 0 || strncmp(volume + n + 1, "root", 4) == 0)
+                return error_set(-EINVAL, "--volume %s: expected NAME:ROLE, such as swap:swap or srv:data:srv",
+                                 volume);
+        while (i < table->n &&
+               (strlen(table->entries[i].name) != n || strncmp(table->entries[i].name, volume, n) != 0))
+                i++;
+        if (i == table->n) return error_set(-ENOENT, "--volume %s: /etc/crypttab has no such name", volume);
+        r = devices_find_source(table->entries[i].source, &device);
+        if (r < 0) return error_set(r, "--volume %s: no device %s", volume, table->entries[i].source);
+        r = check_header(device);
+        if (r == 0) printf("volume         %.*s on %s\n", (int)n, volume, device);
+        return r;
+}
+
+static int check_others(Enroll *e)
+{
+        cleanup_crypttab Crypttab table = { 0 };
+        cleanup_free uint8_t *text = NULL;
+        size_t size;
+        int r;
+
+        if (e->n_others == 0) return 0;
+        r = file_read("/etc/crypttab", CRYPTTAB_TEXT_MAX, &text, &size);
+        if (r == 0) r = crypttab_parse(BYTES(text, size), &table);
+        for (size_t i = 0; i < e->n_others && r == 0; i++) r = check_other(&table, e->others[i]);
+        return r;
 }
 
 static int check_esp(Enroll *e)
@@ -127,7 +177,7 @@ static int check_network(Enroll *e)
 static int check_all(Enroll *e)
 {
         static int (*const checks[])(Enroll *) = {
-                check_config, check_tpm, check_volume, check_esp, check_initrd, check_network,
+                check_config, check_tpm, check_volumes, check_others, check_esp, check_initrd, check_network,
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
@@ -145,7 +195,12 @@ static int write_initrd_conf(const Enroll *e)
         int r;
 
         writer_text(&w, "# Written by 'halfkey enroll': what halfkey-unlock opens in the initrd.\n");
-        writer_format(&w, "volume = %s:root\n", e->root.name);
+        for (size_t i = 0; i < e->root.n; i++) {
+                writer_format(&w, "volume = %s:root", e->root.items[i].name);
+                if (i > 0) writer_format(&w, ":%zu", i + 1);
+                writer_text(&w, "\n");
+        }
+        for (size_t i = 0; i < e->n_others; i++) writer_format(&w, "volume = %s\n", e->others[i]);
         r = writer_finish(&w, &text);
         if (r < 0) return r;
         if (mkdir("/etc/halfkey", 0755) < 0 && errno != EEXIST) return error_set(-errno, "/etc/halfkey: %m");
@@ -204,37 +259,71 @@ static int write_all(const Enroll *e)
                "approve\n"
                "NODE (its console shows NODE). A machine that boots a unified kernel image: make a new one "
                "first.\n",
-               e->root.name);
+               e->root.items[0].name);
         return 0;
 }
 
-static int run(int argc, char **argv)
+typedef struct Options {
+        const char *data, *name; /* --data DEVICE --name NAME */
+        bool dry;
+} Options;
+
+/* 0, or an exit code. */
+static int parse(int argc, char **argv, Enroll *e, Options *o)
 {
-        static const struct option options[] = { { "dry-run", no_argument, NULL, 'n' }, { 0 } };
-        _cleanup_(enroll_deinit) Enroll e = { 0 };
-        bool dry = false;
-        int c, r;
+        static const struct option options[] = { { "dry-run", no_argument, NULL, 'n' },
+                                                 { "volume", required_argument, NULL, 'v' },
+                                                 { "data", required_argument, NULL, 'd' },
+                                                 { "name", required_argument, NULL, 'N' },
+                                                 { 0 } };
+        int c;
 
         while ((c = getopt_long(argc, argv, "n", options, NULL)) != -1) {
-                if (c != 'n') return cli_usage(&verb_enroll, "unknown option");
-                dry = true;
+                if (c == 'n') o->dry = true;
+                else if (c == 'd') o->data = optarg;
+                else if (c == 'N') o->name = optarg;
+                else if (c != 'v') return cli_usage(&verb_enroll, "unknown option");
+                else if (e->n_others == OTHERS_MAX) return cli_usage(&verb_enroll, "too many volumes");
+                else e->others[e->n_others++] = optarg;
         }
-        if (optind + 1 != argc) return cli_usage(&verb_enroll, "expected one configuration file");
-        e.path = argv[optind];
-        r = secret_protect_process();
-        if (r == 0) r = check_all(&e);
+        if (o->data && (optind < argc || e->n_others > 0))
+                return cli_usage(&verb_enroll, "--data takes one device, and no configuration");
+        if (o->name && !o->data) return cli_usage(&verb_enroll, "--name goes with --data");
+        if (!o->data && optind + 1 != argc) return cli_usage(&verb_enroll, "expected one configuration file");
+        e->path = argv[optind];
+        return 0;
+}
+
+static int enroll_node(Enroll *e, bool dry)
+{
+        int r;
+
+        r = check_all(e);
         if (r < 0) return cli_fail(r, "nothing was changed");
         if (dry) {
                 printf("\nAll checks passed; nothing was changed.\n");
                 return EXIT_YES;
         }
-        r = write_all(&e);
+        r = write_all(e);
         return r < 0 ? cli_fail(r, "enroll") : EXIT_YES;
+}
+
+static int run(int argc, char **argv)
+{
+        _cleanup_(enroll_deinit) Enroll e = { 0 };
+        Options o = { 0 };
+        int r;
+
+        r = parse(argc, argv, &e, &o);
+        if (r != 0) return r;
+        r = secret_protect_process();
+        if (r < 0) return cli_fail(r, "enroll");
+        return o.data ? enroll_data(o.data, o.name, o.dry) : enroll_node(&e, o.dry);
 }
 
 const Verb verb_enroll = {
         .words = "enroll",
-        .arguments = "[--dry-run] CONFIG",
+        .arguments = "[--dry-run] [--volume NAME:ROLE]... CONFIG | --data DEVICE",
         .summary = "Prepare this installed machine, so that its next boot enrols it",
         .help = "CONFIG is the file that 'halfkey cluster enrolment new' wrote. Checks TPM, root volume, EFI "
                 "system\n"
@@ -243,8 +332,16 @@ const Verb verb_enroll = {
                 "volume is touched by that boot, in the initrd: it gets a fresh volume key, a keyslot that opens\n"
                 "with both halves, a recovery key\n"
                 "that only the site can read. It opens with its present passphrase throughout.\n\n"
-                "  -n, --dry-run  stop after the checks\n\n"
+                "A root that stands on several LUKS2 volumes is enrolled with all of them. With --data a LUKS2\n"
+                "volume that came later is opened with an enrolled root from the next boot on: asks for a\n"
+                "passphrase of it, adds a keyslot for a random key file on the encrypted root, and a line to\n"
+                "/etc/crypttab. Nothing is formatted.\n\n"
+                "  -n, --dry-run       stop after the checks\n"
+                "  --volume NAME:ROLE  enrol this volume of /etc/crypttab too: swap:swap, srv:data:srv; repeat\n"
+                "  --data DEVICE       add this volume to an enrolled machine\n"
+                "  --name NAME         what --data calls it (luks-UUID)\n\n"
                 "Example:\n"
-                "  halfkey enroll --dry-run enrolment.json && halfkey enroll enrolment.json && systemctl reboot\n",
+                "  halfkey enroll --dry-run enrolment.json && halfkey enroll enrolment.json && systemctl reboot\n"
+                "  halfkey enroll --data /dev/sdb1 --name archive\n",
         .run = run,
 };

@@ -25,7 +25,8 @@ extern const Verb verb_cluster_node_list, verb_cluster_node_show, verb_cluster_n
 extern const Verb verb_cluster_enrolment_new, verb_cluster_enrolment_list, verb_cluster_enrolment_remove;
 extern const Verb verb_cluster_recovery_get, verb_cluster_recovery_open;
 extern const Verb verb_accept, verb_enroll, verb_eventlog_diff, verb_eventlog_export, verb_eventlog_predict,
-        verb_eventlog_replay, verb_eventlog_report, verb_eventlog_show, verb_eventlog_verify, verb_status;
+        verb_eventlog_replay, verb_eventlog_report, verb_eventlog_show, verb_eventlog_verify, verb_status,
+        verb_unlock;
 
 /* One a line, in the order that --help shows them. */
 /* clang-format off */
@@ -33,6 +34,7 @@ static const Verb *const verbs[] = {
         &verb_enroll,
         &verb_accept,
         &verb_status,
+        &verb_unlock,
         &verb_cluster_init,
         &verb_cluster_status,
         &verb_cluster_node_list,

@@ -12,7 +12,6 @@
 #include "node/seal.h"
 #include "node/unlock.h"
 #include "proto/message.h"
-#include "unlock/combine.h"
 #include "unlock/enrol.h"
 #include "unlock/open.h"
 #include "unlock/rekey.h"
@@ -120,18 +119,6 @@ static int talk(Attempt *a)
         return node_unlock(&params, &a->unlocked, &a->refusal);
 }
 
-static int half_of(const halfkey_v1_UnlockResult *result, uint64_t generation, Secret **ret)
-{
-        for (size_t i = 0; i < result->half_count; i++)
-                if (result->half[i].generation == generation) {
-                        if (result->half[i].half.size != COMBINE_HALF_SIZE)
-                                return error_set(-EPROTO, "the verifier sent a half of %u bytes",
-                                                 (unsigned)result->half[i].half.size);
-                        return secret_new_copy(PROTO_BYTES(result->half[i].half), ret);
-                }
-        return error_set(-EPROTO, "the verifier sent no half of generation %llu", (unsigned long long)generation);
-}
-
 static int open_one(Attempt *a, size_t i)
 {
         cleanup_secret Secret *half = NULL;
@@ -141,7 +128,7 @@ static int open_one(Attempt *a, size_t i)
         r = check_header(v);
         if (r == 0) r = check_token(v, a->tokens[i]);
         if (r == 0) r = order_check_floor(v, &a->unlocked->result);
-        if (r == 0) r = half_of(&a->unlocked->result, v->token->generation, &half);
+        if (r == 0) r = unlocked_half(a->unlocked, v->token->generation, &half);
         secret_free(TAKE_PTR(v->key)); /* a typed key may have opened some, not all */
         if (r == 0) r = open_by_halves(v->volume, v->token, a->s->node_half, half, &v->key);
         if (r == 0) r = node_volume_tag(v->token, v->key, &v->tag);
@@ -197,7 +184,7 @@ static void carry_out_orders(Attempt *a)
                 const OwnVolume *v = a->volumes[i];
                 cleanup_secret Secret *half = NULL;
 
-                if (!v->key || half_of(&a->unlocked->result, v->token->generation, &half) != 0) continue;
+                if (!v->key || unlocked_half(a->unlocked, v->token->generation, &half) != 0) continue;
                 order_finish_accept(v, a->s->node_half, half);
                 order_carry_out(v, a->planned[i], a->s->node_half, half, &a->unlocked->result);
         }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "node/evidence.h"
 #include "proto/message.h"
+#include "unlock/combine.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,18 @@ void unlocked_free(Unlocked *u)
         if (!u) return;
         secret_wipe(u, sizeof(*u));
         free(u);
+}
+
+int unlocked_half(const Unlocked *u, uint64_t generation, Secret **ret)
+{
+        for (size_t i = 0; i < u->result.half_count; i++) {
+                if (u->result.half[i].generation != generation) continue;
+                if (u->result.half[i].half.size != COMBINE_HALF_SIZE)
+                        return error_set(-EPROTO, "the verifier sent a half of %u bytes",
+                                         (unsigned)u->result.half[i].half.size);
+                return secret_new_copy(PROTO_BYTES(u->result.half[i].half), ret);
+        }
+        return error_set(-EPROTO, "the verifier sent no half of generation %llu", (unsigned long long)generation);
 }
 
 static void attempt_deinit(Attempt *a)

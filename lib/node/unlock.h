@@ -48,6 +48,9 @@ void unlocked_free(Unlocked *u);
 DEFINE_CLEANUP(Unlocked, unlocked_free)
 #define cleanup_unlocked _cleanup_(unlocked_freep)
 
+/* The cluster's half of that generation, which the answer must hold. -EPROTO. */
+_must_check_ int unlocked_half(const Unlocked *u, uint64_t generation, Secret **ret);
+
 /* CALL_E_REFUSED fills ret_refusal. TPM_E_* of the quote; what unsealing said is in *ret. Nothing stays loaded in
  * the TPM. */
 _must_check_ int node_unlock(const UnlockParams *params, Unlocked **ret, halfkey_v1_Refusal *ret_refusal);
