@@ -7,6 +7,7 @@ import re
 
 from rig import cluster, disk, host, image, machine, scenario, story
 
+SPARE = "7d1bd4b9-6a5c-4b35-8f0e-0d2f4a1c9e03"
 UUIDS = {"data": "7d1bd4b9-6a5c-4b35-8f0e-0d2f4a1c9e01", "swap": "7d1bd4b9-6a5c-4b35-8f0e-0d2f4a1c9e02"}
 CONF = "# Made by the image recipe.\nvolume = swap\nvolume = data:data:srv\nvolume = root:root\n"
 UNITS = "systemctl is-active systemd-cryptsetup@root.service systemd-cryptsetup@{data,swap}.service"
@@ -19,7 +20,9 @@ def volumes(scene):
     drives = {name: other_disk(scene, picture, name) for name in UUIDS}
     node.extra = attach(drives)
     enrol(scene, node, site)
-    all_in_one(scene, node, site)
+    drives["spare"] = other_disk(scene, picture, "spare")
+    node.extra = attach(drives)
+    all_in_one(scene, node, picture)
     without_data(scene, node, drives)
     site.stop()
 
@@ -48,7 +51,7 @@ def other_disk(scene, picture, name):
     plain, drive = scene.folder / f"{name}.plain", scene.folder / f"{name}.raw"
     host.run("truncate", "-s", "48M", plain)
     host.run(*(["mkswap", plain] if name == "swap" else ["mkfs.ext4", "-q", "-F", "-b", "4096", plain]))
-    disk.encrypt(plain, drive, picture.key, UUIDS[name])
+    disk.encrypt(plain, drive, picture.key, UUIDS.get(name, SPARE))
     plain.unlink()
     return drive
 
@@ -62,14 +65,14 @@ def attach(drives):
 
 
 def enrol(scene, node, site):
-    name = story.enrol(scene, node, site)
+    name = story.enrol(scene, node, site, story.with_unique_key)
     site.output("node", "approve", name)
     shown = site.output("node", "show", name)
     for role in ("root", "data:srv", "swap"):
         scene.check(re.search(rf"\b{role}\b", shown), f"the verifier knows the volume of role {role}")
 
 
-def all_in_one(scene, node, site):
+def all_in_one(scene, node, picture):
     opened = story.boot_attested(scene, node)
     scene.check(int(opened.group(5)) <= 12, f"three volumes cost {opened.group(5)} TPM commands, as one does")
     scene.equal(len(re.findall("attesting ", node.console.text())), 1, "one attestation")
@@ -83,7 +86,20 @@ def all_in_one(scene, node, site):
     code, said = story.reattest(node)
     scene.equal(code, 0, f"the host is re-attested with all three in the cap: {said.strip().splitlines()[-1]}")
     scene.equal(said.count("the installer's keyslot is gone"), 3, "the installer's keyslot goes from all three")
+    add_spare(scene, guest, picture.key.read_text(encoding="ascii"))
     node.shut_down()
+
+
+def add_spare(scene, guest, key):
+    """A disk that came later: a key file on the encrypted root."""
+    command = f"halfkey enroll --data /dev/disk/by-uuid/{SPARE} --name spare"
+    said = guest.run(f"{command} --dry-run")
+    scene.check("root on /dev/vda2, opened by halfkey" in said, "root is halfkey's, so a key file may lie there")
+    scene.equal(guest.try_run("ls /etc/cryptsetup-keys.d").count("spare.key"), 0, "--dry-run changes nothing")
+    guest.run(f"printf %s {key} | {command}")
+    scene.equal(guest.run("stat -c '%a %U' /etc/cryptsetup-keys.d/spare.key").strip(), "600 root", "a key file for the spare disk")
+    scene.check("is there" in guest.try_run(f"{command} 2>&1") or "there is" in guest.try_run(f"{command} 2>&1"),
+                "a second time it is refused")
 
 
 def nothing_left(scene, guest):
@@ -94,13 +110,15 @@ def nothing_left(scene, guest):
     scene.equal(left, "0", "no process of the initrd is left")
     said = guest.run("journalctl -b -q -o cat -t halfkey-unlock -t halfkey-cap -t systemd-ask-password")
     scene.check("Operation not permitted" not in said, "the sandbox denied nothing that was needed")
-    unit = guest.run("journalctl -b -q -o cat | grep -ci 'seccomp\\|SystemCallFilter' || :").strip()
-    scene.equal(unit, "0", "and systemd has no complaint about it")
+    first = guest.run("journalctl -b -q -o cat | grep -m1 'systemd [0-9].* running in'")
+    scene.check("+SECCOMP" in first, "it was in force: the initrd's systemd can filter system calls")
+    ours = guest.run("journalctl -b -q -o cat _PID=1 | grep -ciE 'halfkey.*(unknown|ignoring)' || :").strip()
+    scene.equal(ours, "0", "and has no complaint about the units")
 
 
 def without_data(scene, node, drives):
     """The data disk is pulled out: ten seconds, then the boot goes on."""
-    node.extra = attach({"swap": drives["swap"]})
+    node.extra = attach({name: drives[name] for name in ("swap", "spare")})
     node.start()
     node.wait_for(r"volume 'data': no device UUID=\S+: the boot goes on without it", 120, unless=story.PROMPT)
     opened = node.wait_for(story.OPEN, 60, unless=story.PROMPT)
@@ -117,6 +135,9 @@ def without_data(scene, node, drives):
     scene.check("NOT OPEN" in guest.run("halfkey status"), "and so does 'halfkey status'")
     scene.equal(guest.try_run(UNITS).split(), ["active", "inactive", "active"], "the host's own unit owns it now")
     scene.check("/dev/dm-" in guest.run("cat /proc/swaps"), "swap was opened all the same")
+    scene.check("crypt" in guest.run("lsblk -no TYPE /dev/mapper/spare"), "and the spare disk by its key file")
+    said = guest.try_run(f"halfkey unlock /dev/disk/by-uuid/{UUIDS['swap']} again 2>&1; echo exit=$?")
+    scene.check("exit=1" in said and "--recovery" in said, f"after the cap 'halfkey unlock' says what is left: {said.strip()}")
     code, said = story.reattest(node)
     scene.equal(code, 0, f"the cap of two volumes is re-attested: {said.strip().splitlines()[-1]}")
     node.shut_down()

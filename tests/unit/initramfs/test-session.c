@@ -3,7 +3,10 @@
 /* Typed keys and volumes that a boot does without, on real headers; the rest of a session needs a boot. */
 
 #include "initramfs/session.h"
+#include "node/open.h"
+#include "unlock/enrol.h"
 #include "unlock/image.h"
+#include "unlock/samples.h"
 
 #include <errno.h>
 
@@ -80,12 +83,35 @@ static void root_is_never_left_and_others_are(void)
         session_deinit(&s);
 }
 
+/* Why no boot goes on uncapped (docs/ARCHITECTURE.md): a typed key and the tag keyed by the volume key say that
+ * header and key belong together, not whose they are. */
+static void a_volume_that_somebody_made_passes_the_tag_of_its_own_key(void)
+{
+        cleanup_secret Secret *typed = image_secret("theirs"), *made_up = image_secret("no halves of anybody"),
+                              *key = NULL;
+        cleanup_token Token *t = sample_token(0, -1);
+        cleanup_volume Volume *v = NULL;
+
+        image_format(20, "theirs", "");
+        CHECK_OK(volume_open(image_path, &v));
+        CHECK_OK(node_open_typed(v, NULL, typed, &key));
+        CHECK_OK(enrol_record(v, &(EnrolKeys){ .volume_key = key, .header_key = made_up }, t));
+        CHECK_OK(enrol_write_token(v, t));
+        secret_free(TAKE_PTR(key));
+        CHECK_OK(node_open_typed(v, t, typed, &key));
+        t->epoch--; /* the genuine token, copied in: that is what the tag finds */
+        secret_free(TAKE_PTR(key));
+        CHECK_RESULT(node_open_typed(v, t, typed, &key), VOLUME_E_REFUSED);
+        CHECK(!key);
+}
+
 int main(void)
 {
         image_init();
         RUN(one_typed_key_opens_all_that_it_opens);
         RUN(a_key_of_another_volume_is_no_key_of_root);
         RUN(root_is_never_left_and_others_are);
+        RUN(a_volume_that_somebody_made_passes_the_tag_of_its_own_key);
         image_done();
         return 0;
 }
