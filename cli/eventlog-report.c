@@ -63,8 +63,10 @@ static const char style[] =
         "margin-right:.35rem;vertical-align:-1px}\n"
         ".key .proven{background:#2b8a4b}.key .partial{background:#7cbf92}.key .unknowable{background:#b3bbc6}"
         ".key .contradicted{background:#c3272b}.key .claimed{background:#8a94a3}\n"
-        "@media print{html{font-size:11px}body{background:#fff;max-width:none;padding:0;font-size:1rem}.hex{font-size:."
-        "8rem}.box,tr{break-inside:avoid}h2,h3,.key{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:"
+        "@media "
+        "print{html{font-size:11px}body{background:#fff;max-width:none;padding:0;font-size:1rem}.hex{font-size:."
+        "8rem}.box,tr{break-inside:avoid}h2,h3,.key{break-after:avoid}*{print-color-adjust:exact;-webkit-print-"
+        "color-adjust:"
         "exact}}\n";
 
 /* ---- pieces ---------------------------------------------------------------------------------------------- */
@@ -262,7 +264,8 @@ static void put_quirks(HtmlReport *s)
         const EventLog *log = s->f->log;
 
         if (log->quirks == 0) return;
-        writer_text(&s->out, "<h2>Oddities</h2>\n<div class=card><table>\n<tr><th>name<th>what<th>event<th>known from\n");
+        writer_text(&s->out,
+                    "<h2>Oddities</h2>\n<div class=card><table>\n<tr><th>name<th>what<th>event<th>known from\n");
         for (EventlogQuirk q = 0; q < EVENTLOG_QUIRK_COUNT; q++) {
                 if (!(log->quirks >> q & 1)) continue;
                 writer_format(&s->out, "<tr><td class=n>%s<td>", eventlog_quirk_name(q));

@@ -13,6 +13,7 @@
 #include "node/esp.h"
 #include "node/open.h"
 #include "node/unlock.h"
+#include "unlock/open.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -152,8 +153,8 @@ static int open_attested(Unlock *u)
 
         r = prepare(u);
         if (r == 0) r = attest(u, &unlocked);
-        if (r == 0) r = unlocked_half(unlocked, u->token->generation, &half);
-        return r == 0 ? answer(u, node_open_halves(u->volume, u->token, u->half, half, &u->key)) : r;
+        if (r == 0) r = unlocked_half(unlocked, u->token, &half);
+        return r == 0 ? answer(u, open_by_halves(u->volume, u->token, u->half, half, &u->key)) : r;
 }
 
 static int cap(Unlock *u)

@@ -29,8 +29,8 @@ static uint32_t pcr_of(PredictedExtra kind)
         return kind == PREDICT_EXTENSIONS ? PCR_EXTENSIONS : PCR_OPTIONS;
 }
 
-/* What else the stub measures of files that it finds, in its order, behind those of the kinds above: nothing that a
- * prediction changes, but it goes into the initrd. */
+/* What else the stub measures of files that it finds, in its order, behind those of the kinds above: nothing that
+ * a prediction changes, but it goes into the initrd. */
 static const struct {
         uint32_t pcr;
         const char *description;
@@ -43,8 +43,7 @@ static const struct {
 static const char *other_archive(const Slot *slot)
 {
         for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-                if (slot_is(slot, others[i].pcr, EV_IPL) &&
-                    is_utf16_of(slot->today->data, others[i].description))
+                if (slot_is(slot, others[i].pcr, EV_IPL) && is_utf16_of(slot->today->data, others[i].description))
                         return others[i].description;
         if (slot_is_tagged(slot, PCR_OPTIONS, TAG_ADDON_MICROCODE)) return "a microcode add-on";
         if (slot_is_tagged(slot, PCR_OPTIONS, TAG_ADDON_INITRD)) return "an initrd add-on";
@@ -92,7 +91,8 @@ static int extras_unknown(Prediction *p, const char *name)
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(pcrs) && r == 0; i++)
-                r = pcr_unknown(p, pcrs[i], "where configuration extensions (%.64s) go depends on systemd-stub", name);
+                r = pcr_unknown(p, pcrs[i], "where configuration extensions (%.64s) go depends on systemd-stub",
+                                name);
         return r;
 }
 
@@ -132,8 +132,8 @@ static bool initrd_section(const PeImage *uki, Bytes *ret)
         return s->raw.size >= s->virtual_size;
 }
 
-/* The archives behind .initrd, in the stub's order; empty if there are none. EVENTLOG_E_CONTRADICTED where memory has
- * more of a section than the file. */
+/* The archives behind .initrd, in the stub's order; empty if there are none. EVENTLOG_E_CONTRADICTED where memory
+ * has more of a section than the file. */
 static int join_archives(const Prediction *p, const PeImage *uki, bool with_extras, Writer *out)
 {
         static const struct {
@@ -269,7 +269,8 @@ int settle_initrd(Prediction *p)
         if (!uki) return slot_unknown(p, slot, "the initrd is joined from the UKI, which is not given");
         other = other_today(p);
         if (other)
-                return slot_unknown(p, slot, "today's boot had '%s', and which files that was is not given", other);
+                return slot_unknown(p, slot, "today's boot had '%s', and which files that was is not given",
+                                    other);
         missing = missing_extra(p);
         if (missing != PREDICT_EXTRAS)
                 return slot_unknown(p, slot, "today's boot had '%s', and which files that was is not given",

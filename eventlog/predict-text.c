@@ -360,7 +360,8 @@ int prediction_command_line(Prediction *p, const char *now, const char *was)
         for (size_t i = 0; i < p->n && r == 0; i++) {
                 bool fits = false;
 
-                if (!slot_is_tagged(&p->slots[i], PCR_KERNEL, TAG_LOAD_OPTIONS) || p->slots[i].kind != PREDICTED_SAME)
+                if (!slot_is_tagged(&p->slots[i], PCR_KERNEL, TAG_LOAD_OPTIONS) ||
+                    p->slots[i].kind != PREDICTED_SAME)
                         continue;
                 if (was) r = put_load_options(p, i, was, now, &fits);
                 if (r == 0 && !fits && shown[0]) r = put_load_options(p, i, shown, now, &fits);
@@ -494,7 +495,8 @@ static int settle_configuration(Prediction *p)
         int r;
 
         for (size_t i = 0; i < p->n; i++) {
-                if (!slot_is_tagged(&p->slots[i], PCR_KERNEL, TAG_LOAD_OPTIONS) || p->slots[i].kind != PREDICTED_SAME)
+                if (!slot_is_tagged(&p->slots[i], PCR_KERNEL, TAG_LOAD_OPTIONS) ||
+                    p->slots[i].kind != PREDICTED_SAME)
                         continue;
                 r = slot_unknown(p, i, "GRUB's commands will be others: give their texts");
                 if (r < 0) return r;
@@ -516,7 +518,8 @@ int settle_grub(Prediction *p)
                 if (slot_is(slot, PCR_KERNEL, EV_IPL) && is_configuration(slot->today->data))
                         r = slot_unknown(p, i,
                                          "GRUB reads its commands from a file that will be another: give it");
-                if (slot_is_tagged(slot, PCR_KERNEL, TAG_LOAD_OPTIONS) && lines) r = settle_options(p, i, was, now);
+                if (slot_is_tagged(slot, PCR_KERNEL, TAG_LOAD_OPTIONS) && lines)
+                        r = settle_options(p, i, was, now);
                 if (r < 0) return r;
         }
         return 0;

@@ -115,7 +115,8 @@ static bool same_section(Prediction *p, const NewImage *image, const char *name)
         for (size_t i = 0; i < p->n; i++) {
                 const Slot today = { .pcr = p->slots[i].pcr, .today = p->slots[i].today };
 
-                if (slot_is_section(&today) && slot_was(p, &today, (Measured){ measured_section, now })) return true;
+                if (slot_is_section(&today) && slot_was(p, &today, (Measured){ measured_section, now }))
+                        return true;
         }
         return false;
 }
@@ -206,7 +207,8 @@ static const char *line_doubt(Prediction *p, const NewImage *image, const char *
         if (had == HAD_NOT && has) return "the new UKI has a command line of its own, and today's has none";
         if (!has) return NULL;
         if (now[0] == '\0') return "the command line of the new UKI is empty";
-        if (now[0] == ' ') return "the command line of the new UKI begins with a space, which not every version keeps";
+        if (now[0] == ' ')
+                return "the command line of the new UKI begins with a space, which not every version keeps";
         if (image->has_was && section_text(&image->was, &was) == 0 && buffer[0] == '\0')
                 return "the command line of today's UKI is empty";
         return NULL;

@@ -5,9 +5,9 @@
  *   it.
  * - PCR 4: the kernel, loaded from memory - but not where Secure Boot is on, since the stub then lets firmware's
  *   check, which also measures, be passed over. Today's log shows which.
- * - PCR 12: the command line where a loader passed one that is used, those of add-ons and of SMBIOS, credentials and
- *   configuration extensions; PCR 13: system extensions. With Secure Boot on, what a loader passes is dropped where
- *   the UKI has a .cmdline: that one comes or goes is more than another text.
+ * - PCR 12: the command line where a loader passed one that is used, those of add-ons and of SMBIOS, credentials
+ * and configuration extensions; PCR 13: system extensions. With Secure Boot on, what a loader passes is dropped
+ * where the UKI has a .cmdline: that one comes or goes is more than another text.
  * - the kernel's EFI stub, PCR 9: its load options, and the initrd, which systemd-stub joins from .initrd and
  *   archives it makes itself. */
 
@@ -116,9 +116,11 @@ static const char *new_payload(const Prediction *p, const NewImage *image)
         const unsigned was = image->has_was ? stub_version(&image->was) : 0;
 
         if (stub_version(&image->now) >= STUB_OWN_LOADER) return NULL;
-        if (was >= STUB_OWN_LOADER) return "today's systemd-stub starts the kernel in another way than the new one";
+        if (was >= STUB_OWN_LOADER)
+                return "today's systemd-stub starts the kernel in another way than the new one";
         if (was != 0 || secure_boot(p)) return NULL;
-        return "today's boot has no event of the kernel in the UKI, which the new systemd-stub starts by the firmware";
+        return "today's boot has no event of the kernel in the UKI, which the new systemd-stub starts by the "
+               "firmware";
 }
 
 static int predict_payload(Prediction *p, const NewImage *image)

@@ -71,8 +71,8 @@ typedef struct ImageChange {
 } ImageChange;
 
 /* PCR 4; for a UKI also PCR 11, 9 and 12; with Secure Boot on, PCR 7 for whoever vouches for the image. Where more
- * than the UKI decides what systemd-stub takes of it (a profile, the hardware, a stub of another version than 252 to
- * 259, add-ons, a command line that comes or goes), these PCRs are unknown. */
+ * than the UKI decides what systemd-stub takes of it (a profile, the hardware, a stub of another version than 252
+ * to 259, add-ons, a command line that comes or goes), these PCRs are unknown. */
 _must_check_ int prediction_image(Prediction *p, const ImageChange *change);
 
 /* Another command line, for a boot without UKI or with one that has none of its own: PCR 12 (systemd-boot and
@@ -103,7 +103,7 @@ _must_check_ int prediction_database(Prediction *p, const char *name, Bytes valu
 typedef enum PredictedExtra {
         PREDICT_CREDENTIALS,        /* UKI.efi.extra.d/NAME.cred */
         PREDICT_GLOBAL_CREDENTIALS, /* loader/credentials/NAME.cred */
-        PREDICT_EXTENSIONS,         /* UKI.efi.extra.d/NAME.raw; PCR 9, 12 and 13 unknown with a NAME.confext.raw */
+        PREDICT_EXTENSIONS, /* UKI.efi.extra.d/NAME.raw; PCR 9, 12 and 13 unknown with a NAME.confext.raw */
         PREDICT_EXTRAS,
 } PredictedExtra;
 typedef struct ExtraFile {

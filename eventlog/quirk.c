@@ -75,7 +75,8 @@ static const struct {
                                       "shim before version 15" },
         [EVENTLOG_QUIRK_POST_CODE_TEXT] = { "post-code-text", "EV_POST_CODE holds a text in place of an address",
                                             "Supermicro and other AMI firmware" },
-        [EVENTLOG_QUIRK_SHA1_FORMAT] = { "sha1-format", "the log has the form of TPM 1.2, with digests of SHA-1 alone",
+        [EVENTLOG_QUIRK_SHA1_FORMAT] = { "sha1-format",
+                                         "the log has the form of TPM 1.2, with digests of SHA-1 alone",
                                          "TPM 2.0 firmwares that were asked for it; PFP 1.06 section 10.2.1" },
         [EVENTLOG_QUIRK_STARTUP_LOCALITY] = { "startup-locality",
                                               "PCR 0 does not start at zero: StartupLocality sets its last byte",
@@ -83,7 +84,8 @@ static const struct {
         [EVENTLOG_QUIRK_SHIM_AUTHORITY] = { "shim-authority",
                                             "an authority is a variable of shim's, not an entry of db",
                                             "shim (SbatLevel, MokListTrusted, vendor_db, its own certificate)" },
-        [EVENTLOG_QUIRK_MOK_NAME] = { "mok-name", "an event is a variable's name alone: its digest is of the value",
+        [EVENTLOG_QUIRK_MOK_NAME] = { "mok-name",
+                                      "an event is a variable's name alone: its digest is of the value",
                                       "shim (MokList and others in PCR 14)" },
         [EVENTLOG_QUIRK_EVENT_TAG] = { "event-tag",
                                        "an event names what a loader or kernel hashed, and does not hold it",
@@ -199,10 +201,9 @@ static void note_locality(EventLog *log)
                 uint8_t locality;
 
                 if (eventlog_startup_locality(event, &locality) && (extended || locality != 0))
-                        eventlog_quirk_set(log,
-                                           extended ? EVENTLOG_QUIRK_LATE_LOCALITY
-                                                    : EVENTLOG_QUIRK_STARTUP_LOCALITY,
-                                           event->index);
+                        eventlog_quirk_set(
+                                log, extended ? EVENTLOG_QUIRK_LATE_LOCALITY : EVENTLOG_QUIRK_STARTUP_LOCALITY,
+                                event->index);
                 if (event->pcr == 0 && eventlog_event_extends(event)) extended = true;
         }
 }

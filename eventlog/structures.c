@@ -232,8 +232,8 @@ static const struct {
         { 0x8f3b22ec, "initrd loaded by the kernel" }, { 0x8f3b22ed, "kernel command line (LoadOptions)" },
         { 0xf5bc582a, "systemd-boot: configuration" }, { 0x6c46f751, "systemd-stub: device tree" },
         { 0x49dffe0f, "systemd-stub: initrd add-on" }, { 0xdac08e1a, "systemd-stub: microcode add-on" },
-        { 0x13aed6db, "systemd-stub: UKI profile" },      { 0xd5cb7cbc, "systemd: SMBIOS system information" },
-        { 0xe0d47bc8, "systemd: SMBIOS baseboard" },      { 0xc0b3bd23, "systemd: SMBIOS OEM strings" },
+        { 0x13aed6db, "systemd-stub: UKI profile" },   { 0xd5cb7cbc, "systemd: SMBIOS system information" },
+        { 0xe0d47bc8, "systemd: SMBIOS baseboard" },   { 0xc0b3bd23, "systemd: SMBIOS OEM strings" },
 };
 
 /* Windows' SIPA events (wbcl.h): the high bits say what it is. */

@@ -189,7 +189,8 @@ void variable_describe(const Variable *v, Text *t)
 
 bool authority_vouches(const Variable *v)
 {
-        static const char *const settings[] = { "SbatLevel", "MokListTrusted", "MokSBState", "MokDBState", "MokPolicy" };
+        static const char *const settings[] = { "SbatLevel", "MokListTrusted", "MokSBState", "MokDBState",
+                                                "MokPolicy" };
 
         for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
                 if (variable_is(v, settings[i])) return false;

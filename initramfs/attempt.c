@@ -127,8 +127,7 @@ static int open_one(Attempt *a, size_t i)
 
         r = check_header(v);
         if (r == 0) r = check_token(v, a->tokens[i]);
-        if (r == 0) r = order_check_floor(v, &a->unlocked->result);
-        if (r == 0) r = unlocked_half(a->unlocked, v->token->generation, &half);
+        if (r == 0) r = unlocked_half(a->unlocked, v->token, &half);
         secret_free(TAKE_PTR(v->key)); /* a typed key may have opened some, not all */
         if (r == 0) r = open_by_halves(v->volume, v->token, a->s->node_half, half, &v->key);
         if (r == 0) r = node_volume_tag(v->token, v->key, &v->tag);
@@ -184,9 +183,9 @@ static void carry_out_orders(Attempt *a)
                 const OwnVolume *v = a->volumes[i];
                 cleanup_secret Secret *half = NULL;
 
-                if (!v->key || unlocked_half(a->unlocked, v->token->generation, &half) != 0) continue;
+                if (!v->key || unlocked_half(a->unlocked, v->token, &half) != 0) continue;
                 order_finish_accept(v, a->s->node_half, half);
-                order_carry_out(v, a->planned[i], a->s->node_half, half, &a->unlocked->result);
+                order_carry_out(v, a->planned[i], a->s->node_half, half, a->unlocked);
         }
 }
 

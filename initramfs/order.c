@@ -11,26 +11,6 @@
 
 #include <errno.h>
 
-static const halfkey_v1_VolumeTerms *terms_of(const OwnVolume *v, const halfkey_v1_UnlockResult *result)
-{
-        for (size_t i = 0; i < result->terms_count; i++)
-                if (bytes_equal(PROTO_BYTES(result->terms[i].volume_id), BYTES_ARRAY(v->token->volume_id)))
-                        return &result->terms[i];
-        return NULL;
-}
-
-int order_check_floor(const OwnVolume *v, const halfkey_v1_UnlockResult *result)
-{
-        const halfkey_v1_VolumeTerms *terms = terms_of(v, result);
-        const uint64_t floor = terms ? terms->epoch_floor : result->epoch_floor;
-
-        if (v->token->epoch >= floor) return 0;
-        return error_set(
-                VOLUME_E_REFUSED,
-                "header refused: it is an old one put back (epoch %llu, at least %llu): use the recovery key",
-                (unsigned long long)v->token->epoch, (unsigned long long)floor);
-}
-
 void order_finish_accept(const OwnVolume *v, const Secret *node_half, const Secret *cluster_half)
 {
         cleanup_secret Secret *header_key = NULL;
@@ -75,9 +55,9 @@ static int carry_out(const OwnVolume *v, const Token *planned, uint64_t epoch, c
 }
 
 void order_carry_out(const OwnVolume *v, const Token *planned, const Secret *node_half, const Secret *cluster_half,
-                     const halfkey_v1_UnlockResult *result)
+                     const Unlocked *unlocked)
 {
-        const halfkey_v1_VolumeTerms *terms = terms_of(v, result);
+        const halfkey_v1_VolumeTerms *terms = unlocked_terms(unlocked, v->token);
         int r;
 
         if (!terms || terms->rekey_to == 0) return;

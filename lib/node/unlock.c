@@ -7,6 +7,7 @@
 #include "node/evidence.h"
 #include "proto/message.h"
 #include "unlock/combine.h"
+#include "unlock/volume.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,16 +33,40 @@ void unlocked_free(Unlocked *u)
         free(u);
 }
 
-int unlocked_half(const Unlocked *u, uint64_t generation, Secret **ret)
+const halfkey_v1_VolumeTerms *unlocked_terms(const Unlocked *u, const Token *t)
 {
+        for (size_t i = 0; i < u->result.terms_count; i++)
+                if (bytes_equal(PROTO_BYTES(u->result.terms[i].volume_id), BYTES_ARRAY(t->volume_id)))
+                        return &u->result.terms[i];
+        return NULL;
+}
+
+static int check_floor(const Unlocked *u, const Token *t)
+{
+        const halfkey_v1_VolumeTerms *terms = unlocked_terms(u, t);
+        const uint64_t floor = terms ? terms->epoch_floor : u->result.epoch_floor;
+
+        if (t->epoch >= floor) return 0;
+        return error_set(
+                VOLUME_E_REFUSED,
+                "header refused: it is an old one put back (epoch %llu, at least %llu): use the recovery key",
+                (unsigned long long)t->epoch, (unsigned long long)floor);
+}
+
+int unlocked_half(const Unlocked *u, const Token *t, Secret **ret)
+{
+        const int r = check_floor(u, t);
+
+        if (r != 0) return r;
         for (size_t i = 0; i < u->result.half_count; i++) {
-                if (u->result.half[i].generation != generation) continue;
+                if (u->result.half[i].generation != t->generation) continue;
                 if (u->result.half[i].half.size != COMBINE_HALF_SIZE)
                         return error_set(-EPROTO, "the verifier sent a half of %u bytes",
                                          (unsigned)u->result.half[i].half.size);
                 return secret_new_copy(PROTO_BYTES(u->result.half[i].half), ret);
         }
-        return error_set(-EPROTO, "the verifier sent no half of generation %llu", (unsigned long long)generation);
+        return error_set(-EPROTO, "the verifier sent no half of generation %llu",
+                         (unsigned long long)t->generation);
 }
 
 static void attempt_deinit(Attempt *a)

@@ -48,8 +48,12 @@ void unlocked_free(Unlocked *u);
 DEFINE_CLEANUP(Unlocked, unlocked_free)
 #define cleanup_unlocked _cleanup_(unlocked_freep)
 
-/* The cluster's half of that generation, which the answer must hold. -EPROTO. */
-_must_check_ int unlocked_half(const Unlocked *u, uint64_t generation, Secret **ret);
+/* What the answer says of the volume of this token; NULL: nothing. */
+const halfkey_v1_VolumeTerms *unlocked_terms(const Unlocked *u, const Token *t);
+
+/* The cluster's half for this token, which the answer must hold. VOLUME_E_REFUSED: the token is of an epoch below
+ * the floor, an old header was put back. -EPROTO. */
+_must_check_ int unlocked_half(const Unlocked *u, const Token *t, Secret **ret);
 
 /* CALL_E_REFUSED fills ret_refusal. TPM_E_* of the quote; what unsealing said is in *ret. Nothing stays loaded in
  * the TPM. */

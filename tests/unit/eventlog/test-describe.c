@@ -147,7 +147,8 @@ static void settings_and_tags_are_not_taken_for_more(void)
         expect_last(&setting, "shim's setting SbatLevel = sbat,1,2021030218");
         synth_init(&voucher, banks, 1);
         synth_variable(&voucher, 7, EV_EFI_VARIABLE_AUTHORITY, "db", BYTES_ARRAY(((const uint8_t[48]){ 1 })));
-        expect_last(&voucher, "verified by db: the hash 0000000000000000000000000000000000000000000000000000000000000000");
+        expect_last(&voucher,
+                    "verified by db: the hash 0000000000000000000000000000000000000000000000000000000000000000");
         for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
                 cleanup_synth Synth s = { 0 };
                 cleanup_writer Writer w = WRITER_INIT(64);

@@ -21,7 +21,13 @@ enum {
         OF_STUB = IMAGES | KERNEL | UKI | OPTIONS | EXTENSIONS | CONFIGURATION,
 };
 
-#define SECTION(name, text) { name, { (const uint8_t *)(text), sizeof(text) - 1 } }
+#define SECTION(name, text)                                       \
+        {                                                         \
+                name,                                             \
+                {                                                 \
+                        (const uint8_t *)(text), sizeof(text) - 1 \
+                }                                                 \
+        }
 #define STUB(version) SECTION(".sdmagic", "#### LoaderInfo: systemd-stub " version " ####")
 
 /* A boot of a UKI; the texts end with the first NULL. */
@@ -175,7 +181,9 @@ typedef struct Choice {
 
 static const Choice choices[] = {
         { { STUB("256.1"), SECTION(".cmdline", "ro"), SECTION(".initrd", "x") }, 0, NULL },
-        { { STUB("257"), SECTION(".cmdline", "ro"), SECTION(".initrd", "x"), SECTION(".profile", "ID=a") }, 0, NULL },
+        { { STUB("257"), SECTION(".cmdline", "ro"), SECTION(".initrd", "x"), SECTION(".profile", "ID=a") },
+          0,
+          NULL },
         { { STUB("257"), SECTION(".cmdline", "ro"), SECTION(".profile", "ID=a"), SECTION(".profile", "ID=b") },
           KERNEL | UKI | OPTIONS,
           "several profiles" },
@@ -191,9 +199,15 @@ static const Choice choices[] = {
         { { STUB("252"), SECTION(".cmdline", "ro"), SECTION(".pcrsig", "{}"), SECTION(".pcrsig", "{}") },
           KERNEL | UKI | OPTIONS,
           "2 sections .pcrsig" },
-        { { STUB("257"), SECTION(".cmdline", "ro"), SECTION(".dtbauto", "a") }, UKI, ".dtbauto depends on the hardware" },
-        { { STUB("257"), SECTION(".cmdline", "ro"), SECTION(".hwids", "a") }, UKI, ".hwids depends on the hardware" },
-        { { STUB("258"), SECTION(".cmdline", "ro"), SECTION(".efifw", "a") }, UKI, ".efifw depends on the hardware" },
+        { { STUB("257"), SECTION(".cmdline", "ro"), SECTION(".dtbauto", "a") },
+          UKI,
+          ".dtbauto depends on the hardware" },
+        { { STUB("257"), SECTION(".cmdline", "ro"), SECTION(".hwids", "a") },
+          UKI,
+          ".hwids depends on the hardware" },
+        { { STUB("258"), SECTION(".cmdline", "ro"), SECTION(".efifw", "a") },
+          UKI,
+          ".efifw depends on the hardware" },
         /* Versions that do not know the section leave it alone. */
         { { STUB("256"), SECTION(".cmdline", "ro"), SECTION(".dtbauto", "a"), SECTION(".hwids", "b") }, 0, NULL },
         { { STUB("257"), SECTION(".cmdline", "ro"), SECTION(".efifw", "a") }, 0, NULL },
@@ -226,8 +240,8 @@ static void a_stub_that_takes_one_of_several_leaves_its_pcrs_unknown(void)
 
 static void a_single_profile_is_a_section_like_others(void)
 {
-        static const SynthSection now[] = { STUB("257.1"), SECTION(".osrel", "ID=two\n"), SECTION(".cmdline", "ro"),
-                                            SECTION(".profile", "ID=a\n") };
+        static const SynthSection now[] = { STUB("257.1"), SECTION(".osrel", "ID=two\n"),
+                                            SECTION(".cmdline", "ro"), SECTION(".profile", "ID=a\n") };
         const Boot next = { now, ARRAY_SIZE(now), .line = "ro" };
         cleanup_scene Scene s = { 0 };
         PredictedPcrs pcrs;
@@ -289,11 +303,12 @@ static void a_command_line_that_versions_read_differently_is_unknown(void)
         CHECK((pcrs.unknown & (KERNEL | UKI | OPTIONS)) == (KERNEL | OPTIONS));
 }
 
-/* A line that was typed in the menu is measured by systemd-boot; whether the kernel got it is Secure Boot's to say,
- * and PCR 9 shows it. The initrd's own rule needs the UKI of today, so only the line's event is looked at. */
+/* A line that was typed in the menu is measured by systemd-boot; whether the kernel got it is Secure Boot's to
+ * say, and PCR 9 shows it. The initrd's own rule needs the UKI of today, so only the line's event is looked at. */
 static void a_typed_line_stays_and_the_kernel_gets_what_secure_boot_lets_in(void)
 {
-        static const SynthSection now[] = { STUB("252"), SECTION(".osrel", "ID=one\n"), SECTION(".cmdline", "rw") };
+        static const SynthSection now[] = { STUB("252"), SECTION(".osrel", "ID=one\n"),
+                                            SECTION(".cmdline", "rw") };
         static const struct {
                 const char *line;
                 PredictedKind kind;
@@ -329,7 +344,8 @@ static void a_typed_line_stays_and_the_kernel_gets_what_secure_boot_lets_in(void
 
 static void archives_that_are_not_given_leave_the_initrd_unknown(void)
 {
-        static const char *const names[] = { "Configuration extension initrd", "Global configuration extension initrd",
+        static const char *const names[] = { "Configuration extension initrd",
+                                             "Global configuration extension initrd",
                                              "Global system extension initrd", "Some later kind of initrd" };
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -393,7 +409,8 @@ static void addons_are_for_the_kernel_of_their_name(void)
 
         for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
                 cleanup_scene Scene a = { 0 }, b = { 0 };
-                const Boot today = { same, ARRAY_SIZE(same), .tag = tags[i], .options = { "ro", "by an add-on" }, .line = "ro" };
+                const Boot today = { same, ARRAY_SIZE(same), .tag = tags[i], .options = { "ro", "by an add-on" },
+                                     .line = "ro" };
                 PredictedPcrs pcrs;
 
                 pcrs = predict(&a, &today, same, ARRAY_SIZE(same));
@@ -421,15 +438,16 @@ static void a_profile_that_was_chosen_is_not_forgotten(void)
 /* Up to 257 firmware loads the kernel, and measures it unless Secure Boot's check is passed over. */
 static void a_kernel_may_be_measured_that_was_not(void)
 {
-        static const SynthSection newer[] = { STUB("258"), SECTION(".osrel", "ID=one\n"), SECTION(".cmdline", "ro") };
+        static const SynthSection newer[] = { STUB("258"), SECTION(".osrel", "ID=one\n"),
+                                              SECTION(".cmdline", "ro") };
         static const struct {
                 bool secure, payload, own_loader, unknown;
         } cases[] = {
-                { false, false, false, true },  /* today's stub must be a newer one */
-                { true, false, false, false },  /* as Secure Boot has it */
-                { false, true, false, true },   /* .linux is missing in the new one */
-                { false, true, true, true },    /* the new one loads it itself */
-                { false, false, true, false },  /* as today's did */
+                { false, false, false, true }, /* today's stub must be a newer one */
+                { true, false, false, false }, /* as Secure Boot has it */
+                { false, true, false, true },  /* .linux is missing in the new one */
+                { false, true, true, true },   /* the new one loads it itself */
+                { false, false, true, false }, /* as today's did */
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -444,8 +462,9 @@ static void a_kernel_may_be_measured_that_was_not(void)
                 pcrs = predict(&s, &today, cases[i].own_loader ? newer : plain, 3);
                 /* Who vouches for the image is another matter, at the image's own event. */
                 for (size_t k = 0; prediction_event(s.p, k, &event); k++)
-                        unknown = unknown || (event.pcr == 4 && event.kind == PREDICTED_UNKNOWN &&
-                                              (strstr(event.text, "the kernel") || strstr(event.text, "systemd-stub")));
+                        unknown = unknown ||
+                                  (event.pcr == 4 && event.kind == PREDICTED_UNKNOWN &&
+                                   (strstr(event.text, "the kernel") || strstr(event.text, "systemd-stub")));
                 CHECK(unknown == cases[i].unknown);
                 CHECK(!(pcrs.unknown & UKI));
         }

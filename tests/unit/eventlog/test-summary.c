@@ -108,7 +108,8 @@ static void a_setting_of_shims_vouches_for_nothing(void)
                 synth_variable(&s, 7, EV_EFI_VARIABLE_AUTHORITY, "SbatLevel", BYTES_LITERAL("sbat,1,2021030218"));
                 synth_image(&s, 4, "\\grubx64.efi");
                 if (with)
-                        synth_variable(&s, 7, EV_EFI_VARIABLE_AUTHORITY, "db", BYTES_ARRAY(((const uint8_t[20]){ 1 })));
+                        synth_variable(&s, 7, EV_EFI_VARIABLE_AUTHORITY, "db",
+                                       BYTES_ARRAY(((const uint8_t[20]){ 1 })));
                 summary = summarize(&s, &log);
                 expect(summary, "image", SUMMARY_CLAIMED,
                        with ? "PciRoot(0x0)/Pci(0x1f,0x0)/\\grubx64.efi, verified by db, 20 bytes"

@@ -20,20 +20,23 @@ static OwnVolume opened(Enrolled *e)
         };
 }
 
-static halfkey_v1_UnlockResult terms(const OwnVolume *v, uint64_t floor, uint64_t rekey_to)
+static Unlocked terms(const OwnVolume *v, uint64_t floor, uint64_t rekey_to)
 {
-        halfkey_v1_UnlockResult r = halfkey_v1_UnlockResult_init_zero;
+        Unlocked u = { 0 };
 
-        r.terms_count = 1;
-        CHECK_OK(PROTO_SET(r.terms[0].volume_id, BYTES_ARRAY(v->token->volume_id)));
-        r.terms[0].epoch_floor = floor;
-        r.terms[0].rekey_to = rekey_to;
-        return r;
+        u.result.half_count = 1;
+        u.result.half[0].generation = v->token->generation;
+        CHECK_OK(PROTO_SET(u.result.half[0].half, secret_bytes(enrolled_cluster_half)));
+        u.result.terms_count = 1;
+        CHECK_OK(PROTO_SET(u.result.terms[0].volume_id, BYTES_ARRAY(v->token->volume_id)));
+        u.result.terms[0].epoch_floor = floor;
+        u.result.terms[0].rekey_to = rekey_to;
+        return u;
 }
 
-static void carry_out(const OwnVolume *v, const Token *planned, const halfkey_v1_UnlockResult *result)
+static void carry_out(const OwnVolume *v, const Token *planned, const Unlocked *unlocked)
 {
-        order_carry_out(v, planned, enrolled_node_half, enrolled_cluster_half, result);
+        order_carry_out(v, planned, enrolled_node_half, enrolled_cluster_half, unlocked);
 }
 
 static uint64_t epoch_on_disk(void)
@@ -44,30 +47,40 @@ static uint64_t epoch_on_disk(void)
         return e.token->epoch;
 }
 
-static void a_header_below_the_floor_is_refused(void)
+/* The half that the answer brings for this token. */
+static int take_half(const Unlocked *u, const Token *t)
+{
+        cleanup_secret Secret *half = NULL;
+        const int r = unlocked_half(u, t, &half);
+
+        if (r == 0) CHECK(bytes_equal(secret_bytes(half), secret_bytes(enrolled_cluster_half)));
+        return r;
+}
+
+static void no_half_is_used_for_a_header_below_the_floor(void)
 {
         cleanup_enrolled Enrolled e = { 0 };
         OwnVolume v;
-        halfkey_v1_UnlockResult r;
+        Unlocked r;
 
         enrolled_restore();
         v = opened(&e);
         r = terms(&v, 1, 0);
-        CHECK_OK(order_check_floor(&v, &r));
+        CHECK_OK(take_half(&r, v.token));
         r = terms(&v, 2, 0);
-        CHECK_RESULT(order_check_floor(&v, &r), VOLUME_E_REFUSED);
+        CHECK_RESULT(take_half(&r, v.token), VOLUME_E_REFUSED);
         CHECK(strstr(error_detail(-1), "old one put back (epoch 1, at least 2)"));
-        r.terms[0].volume_id.bytes[0] ^= 1; /* another volume's: then the floor of all */
-        CHECK_OK(order_check_floor(&v, &r));
-        r.epoch_floor = 2;
-        CHECK_RESULT(order_check_floor(&v, &r), VOLUME_E_REFUSED);
+        r.result.terms[0].volume_id.bytes[0] ^= 1; /* another volume's: then the floor of all */
+        CHECK_OK(take_half(&r, v.token));
+        r.result.epoch_floor = 2;
+        CHECK_RESULT(take_half(&r, v.token), VOLUME_E_REFUSED);
 }
 
 static void an_order_is_carried_out_beside_the_header_in_use(void)
 {
         cleanup_enrolled Enrolled e = { 0 };
         cleanup_token Token *planned = NULL;
-        halfkey_v1_UnlockResult r;
+        Unlocked r;
         OwnVolume v;
 
         enrolled_restore();
@@ -85,7 +98,7 @@ static void an_order_that_cannot_be_carried_out_changes_nothing(void)
         cleanup_enrolled Enrolled e = { 0 };
         cleanup_token Token *planned = NULL;
         char json[IMAGE_METADATA - IMAGE_BINARY], after[IMAGE_METADATA - IMAGE_BINARY];
-        halfkey_v1_UnlockResult r;
+        Unlocked r;
         OwnVolume v;
 
         enrolled_restore();
@@ -114,7 +127,7 @@ static void an_accepted_header_is_signed_and_then_rekeyed(void)
         cleanup_enrolled Enrolled e = { 0 }, again = { 0 };
         cleanup_token Token *planned = NULL;
         cleanup_volume Volume *host = NULL;
-        halfkey_v1_UnlockResult r;
+        Unlocked r;
         OwnVolume v;
         int keyslot;
 
@@ -138,7 +151,7 @@ int main(void)
 {
         image_init();
         enrolled_make();
-        RUN(a_header_below_the_floor_is_refused);
+        RUN(no_half_is_used_for_a_header_below_the_floor);
         RUN(an_order_is_carried_out_beside_the_header_in_use);
         RUN(an_order_that_cannot_be_carried_out_changes_nothing);
         RUN(an_accepted_header_is_signed_and_then_rekeyed);
