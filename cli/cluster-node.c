@@ -10,6 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static void put_labels_json(JsonWriter *w, const halfkey_v1_Node *n)
+{
+        json_writer_open_object(w, "labels");
+        for (size_t i = 0; i < n->label_count; i++) json_writer_text(w, n->label[i].key, n->label[i].value);
+        json_writer_close(w);
+}
+
 static void put_json(JsonWriter *w, const halfkey_v1_Node *n)
 {
         json_writer_open_object(w, NULL);
@@ -19,6 +26,7 @@ static void put_json(JsonWriter *w, const halfkey_v1_Node *n)
         json_writer_bool(w, "committed", n->committed);
         json_writer_bool(w, "baseline", n->baseline);
         json_writer_bool(w, "reinstall", n->reinstall);
+        put_labels_json(w, n);
         json_writer_int(w, "generation", (int64_t)n->generation);
         json_writer_int(w, "registered_at", (int64_t)n->registered_at);
         json_writer_int(w, "unlocked_at", (int64_t)n->unlocked_at);
@@ -78,6 +86,9 @@ static void put_text(Writer *out, const halfkey_v1_Node *n)
                       n->baseline ? "yes" : "none yet", registered, unlocked, attested);
         writer_format(out, "boot         reset %" PRIu32 ", restart %" PRIu32 "; generation %" PRIu64 "\n",
                       n->reset_count, n->restart_count, n->generation);
+        for (size_t i = 0; i < n->label_count; i++)
+                writer_format(out, "%s%s=%s%s", i ? " " : "labels       ", n->label[i].key, n->label[i].value,
+                              i + 1 == n->label_count ? "\n" : "");
         for (size_t i = 0; i < n->volume_count; i++) put_volume(out, &n->volume[i]);
         if (n->last_refusal[0]) writer_format(out, "last refusal %s\n", n->last_refusal);
 }
@@ -240,4 +251,36 @@ static int run_rekey(int argc, char **argv)
 {
         return run_one(&verb_cluster_order_rekey, argc, argv, "OrderRekey",
                        "is told to rekey at its next boot; the floor rises a boot later");
+}
+
+static int run_label(int argc, char **argv);
+const Verb verb_cluster_node_label = {
+        .words = "cluster node label",
+        .arguments = "[OPTION...] NODE KEY=VALUE...",
+        .summary = "Give a node labels, by which policies choose their nodes",
+        .help = NODE_HELP "KEY- takes a label away. Keys and values are of A-Z a-z 0-9 . _ / -\n\n" CLUSTER_OPTIONS_HELP,
+        .run = run_label,
+};
+
+static int run_label(int argc, char **argv)
+{
+        halfkey_v1_LabelNodeRequest request = halfkey_v1_LabelNodeRequest_init_zero;
+        halfkey_v1_Node reply;
+        ClusterArgs args;
+        int r;
+
+        r = cluster_parse(&verb_cluster_node_label, argc, argv, CLUSTER_ARGS_MORE, "NODE", &args);
+        if (r != 0) return r;
+        if (args.n_more == 0 || args.n_more > ARRAY_SIZE(request.change))
+                return cli_usage(&verb_cluster_node_label, "which labels? One to %zu of KEY=VALUE or KEY-",
+                                 ARRAY_SIZE(request.change));
+        PROTO_SET_TEXT(request.node, args.argument);
+        for (size_t i = 0; i < args.n_more; i++) {
+                if (strlen(args.more[i]) >= sizeof(request.change[i]))
+                        return cli_usage(&verb_cluster_node_label, "'%s' is too long", args.more[i]);
+                PROTO_SET_TEXT(request.change[i], args.more[i]);
+        }
+        request.change_count = (pb_size_t)args.n_more;
+        r = cluster_call(&args, CLUSTER_METHOD("LabelNode", LabelNodeRequest, Node), &request, &reply);
+        return r != 0 ? r : print_node(&args, &reply);
 }

@@ -21,10 +21,11 @@ static const struct option options[] = {
         { "reason", required_argument, NULL, 0 }, { "volume", required_argument, NULL, 0 },
         { "key", required_argument, NULL, 0 },    { "cms", required_argument, NULL, 0 },
         { "state", required_argument, NULL, 0 },  { "node", required_argument, NULL, 0 },
-        { "after", required_argument, NULL, 0 },  { "socket", required_argument, NULL, 0 },
-        { "json", no_argument, NULL, 0 },         { 0 },
+        { "after", required_argument, NULL, 0 },  { "accept-refusals", required_argument, NULL, 0 },
+        { "socket", required_argument, NULL, 0 }, { "json", no_argument, NULL, 0 },
+        { 0 },
 };
-enum { OPTION_SOCKET = 13, OPTION_JSON };
+enum { OPTION_SOCKET = 14, OPTION_JSON };
 
 static int parse_number(const char *text, uint64_t max, uint64_t *ret)
 {
@@ -94,6 +95,10 @@ static int take(ClusterArgs *a, int option, const char *value)
         case CLUSTER_OPT_STATE: a->state = value; break;
         case CLUSTER_OPT_NODE: a->node = value; break;
         case CLUSTER_OPT_AFTER: r = parse_number(value, INT64_MAX, &a->after); break;
+        case CLUSTER_OPT_ACCEPT:
+                r = parse_number(value, UINT32_MAX, &v);
+                a->accept_refusals = (uint32_t)v;
+                break;
         }
         return r;
 }
@@ -115,7 +120,12 @@ int cluster_parse(const Verb *verb, int argc, char **argv, unsigned allowed, con
                         return cli_usage(verb, "--%s: '%s' makes no sense", options[i].name, optarg);
         }
         if (optind < argc && argument) a.argument = argv[optind++];
-        if (optind < argc) return cli_usage(verb, "'%s' is one argument too many", argv[optind]);
+        if (allowed & CLUSTER_ARGS_MORE) {
+                a.more = argv + optind;
+                a.n_more = (size_t)(argc - optind);
+        } else if (optind < argc) {
+                return cli_usage(verb, "'%s' is one argument too many", argv[optind]);
+        }
         if (argument && !a.argument) return cli_usage(verb, "which %s?", argument);
         *ret = a;
         return 0;

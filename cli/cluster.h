@@ -33,18 +33,22 @@ enum {
         CLUSTER_OPT_STATE = 1 << 10,
         CLUSTER_OPT_NODE = 1 << 11,
         CLUSTER_OPT_AFTER = 1 << 12,
+        CLUSTER_OPT_ACCEPT = 1 << 13,
+        CLUSTER_ARGS_MORE = 1 << 30, /* positional arguments behind the first */
 };
 
 typedef struct ClusterArgs {
         const char *socket;
         bool json;
         const char *out, *reason, *volume, *key, *cms, *state, *node;
-        uint32_t uses, valid_s;
+        uint32_t uses, valid_s, accept_refusals;
         uint64_t after;
         bool unique_volume_key;
         size_t n_addresses, n_eks;
         const char *addresses[CLUSTER_LIST_MAX], *eks[CLUSTER_LIST_MAX];
         const char *argument; /* the one positional argument */
+        char *const *more;    /* those behind it */
+        size_t n_more;
 } ClusterArgs;
 
 /* allowed: CLUSTER_OPT_*; argument: what the positional one is called, or NULL for none. 0, or the exit code after

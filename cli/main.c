@@ -21,7 +21,9 @@
 extern const Verb verb_cluster_init, verb_cluster_status, verb_cluster_events;
 extern const Verb verb_cluster_node_list, verb_cluster_node_show, verb_cluster_node_approve,
         verb_cluster_node_quarantine, verb_cluster_node_activate, verb_cluster_node_remove,
-        verb_cluster_node_reinstall, verb_cluster_order_rekey;
+        verb_cluster_node_reinstall, verb_cluster_node_label, verb_cluster_order_rekey;
+extern const Verb verb_cluster_policy_put, verb_cluster_policy_get, verb_cluster_policy_list,
+        verb_cluster_policy_remove, verb_cluster_policy_test;
 extern const Verb verb_cluster_enrolment_new, verb_cluster_enrolment_list, verb_cluster_enrolment_remove;
 extern const Verb verb_cluster_recovery_get, verb_cluster_recovery_open;
 extern const Verb verb_accept, verb_enroll, verb_eventlog_diff, verb_eventlog_export, verb_eventlog_predict,
@@ -44,7 +46,13 @@ static const Verb *const verbs[] = {
         &verb_cluster_node_activate,
         &verb_cluster_node_remove,
         &verb_cluster_node_reinstall,
+        &verb_cluster_node_label,
         &verb_cluster_order_rekey,
+        &verb_cluster_policy_put,
+        &verb_cluster_policy_get,
+        &verb_cluster_policy_list,
+        &verb_cluster_policy_remove,
+        &verb_cluster_policy_test,
         &verb_cluster_enrolment_new,
         &verb_cluster_enrolment_list,
         &verb_cluster_enrolment_remove,

@@ -121,6 +121,7 @@ static int describe_node(Service *s, const NodeRecord *n, halfkey_v1_Node *out)
         out->reset_count = boot.reset;
         out->restart_count = boot.restart;
         out->reinstall = n->reinstall;
+        admin_put_labels(&n->labels, out->label, &out->label_count);
         for (size_t i = 0; i < n->n_volumes; i++) put_volume(&n->volumes[i], &out->volume[out->volume_count++]);
         return 0;
 }
@@ -350,6 +351,21 @@ static void get_recovery_key(RpcServerCall *call, Bytes request, void *userdata)
         admin_reply(call, halfkey_v1_RecoveryKey_fields, &out);
 }
 
+int admin_find_node(Service *s, const char *text, NodeRecord *ret)
+{
+        return find_node(s, text, ret);
+}
+
+void admin_reply_node(RpcServerCall *call, Service *s, const NodeRecord *n)
+{
+        reply_node(call, s, n);
+}
+
+void admin_audit_of(const RpcServerCall *call, Service *s, const NodeRecord *n, const char *kind, AuditEntry *ret)
+{
+        audit_of(call, s, n, kind, ret);
+}
+
 typedef struct EventListing {
         RpcServerCall *call;
         const uint8_t *node; /* NULL: all */
@@ -415,6 +431,12 @@ static const RpcMethod methods[] = {
         METHOD("ListEnrolmentConfigs", admin_enrolment_list),
         METHOD("RemoveEnrolmentConfig", admin_enrolment_remove),
         METHOD("GetRecoveryKey", get_recovery_key),
+        METHOD("LabelNode", admin_node_label),
+        METHOD("PutPolicy", admin_policy_put),
+        METHOD("GetPolicy", admin_policy_get),
+        METHOD("ListPolicies", admin_policy_list),
+        METHOD("RemovePolicy", admin_policy_remove),
+        METHOD("TestPolicy", admin_policy_test),
         METHOD("ListEvents", list_events),
 };
 

@@ -237,6 +237,9 @@ int appraise_policy(Appraisal *a)
                 .command_line = a->evidence->command_line,
                 .secure_boot_required = a->service->settings->secure_boot_required,
                 .node = a->node.name,
+                .policies = &a->service->policies,
+                .labels = &a->node.labels,
+                .floors = a->node.floors,
         };
         cleanup_eventlog EventLog *baseline = NULL;
         cleanup_free uint8_t *bytes = NULL;
@@ -249,7 +252,7 @@ int appraise_policy(Appraisal *a)
                 in.baseline = baseline;
                 in.baseline_bank = (HashAlg)a->node.baseline.bank;
         }
-        return policy_judge(&in, &a->refusal, a->facts);
+        return policy_judge(&in, &a->refusal, &a->floors, a->facts);
 }
 
 NodeBoot appraise_node_boot(const Appraisal *a)

@@ -45,6 +45,7 @@ typedef struct Appraisal {
         PcrValues pcrs; /* replayed, those of a verified quote once appraise_boot() returned 0 */
         uint8_t log_hash[SHA256_SIZE];
         char facts[POLICY_FACTS_MAX];
+        PolicyFloors floors; /* what policies hold the node to after this boot; set with facts */
         halfkey_v1_Refusal refusal;
 } Appraisal;
 

@@ -76,6 +76,10 @@ typedef struct Cutting {
         bool nbsp;
 } Cutting;
 
+/* The kernel's first. */
+static const Cutting cuttings[] = { { "\"", true },  { "\"'", true },  { "", true },
+                                    { "\"", false }, { "\"'", false }, { "", false } };
+
 static bool is_space(const Cutting *cutting, char c)
 {
         return c == ' ' || (c >= '\t' && c <= '\r') || (cutting->nbsp && (unsigned char)c == 0xa0);
@@ -161,10 +165,28 @@ static int judge_cut_by(const char *text, const Cutting *cutting, char ret_word[
 
 int command_line_judge(const char *text, char ret_word[static COMMAND_LINE_WORD_MAX])
 {
-        static const Cutting cuttings[] = { { "\"", true },  { "\"'", true },  { "", true },
-                                            { "\"", false }, { "\"'", false }, { "", false } };
         int r = 0;
 
         for (size_t i = 0; i < ARRAY_SIZE(cuttings) && r == 0; i++) r = judge_cut_by(text, &cuttings[i], ret_word);
         return r;
+}
+
+static bool is_word(const char *word, const char *wanted)
+{
+        const size_t n = strlen(wanted);
+
+        if (strcmp(word, wanted) == 0) return true;
+        return !strchr(wanted, '=') && strncmp(word, wanted, n) == 0 && word[n] == '=';
+}
+
+bool command_line_has(const char *text, const char *wanted, bool anyhow)
+{
+        for (size_t i = 0; i < (anyhow ? ARRAY_SIZE(cuttings) : 1); i++) {
+                char word[COMMAND_LINE_MAX + 1];
+                const char *at = text;
+
+                while (next_word(&at, &cuttings[i], word, sizeof(word)))
+                        if (is_word(word, wanted)) return true;
+        }
+        return false;
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "verifier/admin.h"
 #include "verifier/node-service.h"
+#include "verifier/policies.h"
 #include "verifier/verdict.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ static void daemon_deinit(Daemon *d)
         rpc_tls_unref(d->tls);
         (void)sd_event_unref(d->event);
         pace_free(d->service.pace);
+        policy_set_deinit(&d->service.policies);
         store_free(d->store);
         trust_deinit(&d->trust);
         keys_free(d->keys);
@@ -117,7 +119,7 @@ static int load(Daemon *d, const DaemonOptions *o)
                 .store = d->store, .settings = &d->settings, .keys = d->keys, .trust = &d->trust, .now = wall_clock
         };
         d->service.pace = pace_new();
-        return d->service.pace ? 0 : -ENOMEM;
+        return d->service.pace ? policies_load(&d->service) : -ENOMEM;
 }
 
 /* The socket's folder, where nobody made it (systemd's RuntimeDirectory= does). */

@@ -151,6 +151,7 @@ static int store_accepted(Appraisal *a, const halfkey_v1_ReattestProof *p, bool 
 
         n->attested_at = a->service->now();
         n->last = appraise_node_boot(a);
+        n->floors = a->floors;
         if (baseline) {
                 n->baseline = n->last;
                 n->readopt = false;

@@ -89,6 +89,20 @@ static void put_boot(Writer *w, const NodeBoot *b)
         writer_be64(w, b->at);
 }
 
+/* Behind all else, and only where there is something: older records have none of it. */
+static void put_policy(Writer *w, const NodeRecord *n)
+{
+        if (n->labels.n == 0 && n->floors.dbx == 0 && n->floors.sbat == 0 && !n->floors.firmware[0]) return;
+        writer_u8(w, (uint8_t)n->labels.n);
+        for (size_t i = 0; i < n->labels.n; i++) {
+                put_text(w, n->labels.label[i].key);
+                put_text(w, n->labels.label[i].value);
+        }
+        writer_be64(w, n->floors.dbx);
+        writer_be64(w, n->floors.sbat);
+        put_text(w, n->floors.firmware);
+}
+
 int node_encode(const NodeRecord *n, uint8_t **ret, size_t *ret_size)
 {
         cleanup_writer Writer w = WRITER_INIT(NODE_RECORD_MAX);
@@ -118,6 +132,7 @@ int node_encode(const NodeRecord *n, uint8_t **ret, size_t *ret_size)
         writer_be64(&w, n->attested_at);
         put_text(&w, n->trusted);
         for (size_t i = 0; i < n->n_volumes; i++) put_order(&w, &n->volumes[i]);
+        put_policy(&w, n);
         return writer_steal(&w, ret, ret_size);
 }
 
@@ -271,6 +286,23 @@ static void get_body(Cursor *c, uint8_t flags, NodeRecord *n)
         n->attested_at = get_int(c, 8);
 }
 
+static void get_policy(Cursor *c, NodeRecord *n)
+{
+        char key[LABEL_KEY_MAX + 1], value[LABEL_VALUE_MAX + 1];
+        size_t n_labels;
+
+        if (c->error < 0 || reader_left(&c->r) == 0) return;
+        n_labels = get_count(c, LABELS_MAX);
+        for (size_t i = 0; i < n_labels; i++) {
+                get_text(c, key, LABEL_KEY_MAX);
+                get_text(c, value, LABEL_VALUE_MAX);
+                if (c->error == 0 && labels_set(&n->labels, key, value) < 0) c->error = -EBADMSG;
+        }
+        n->floors.dbx = get_int(c, 8);
+        n->floors.sbat = get_int(c, 8);
+        get_text(c, n->floors.firmware, POLICY_VERSION_MAX);
+}
+
 int node_decode(Bytes encoded, NodeRecord *ret)
 {
         Cursor c = { .r = READER_INIT(encoded) };
@@ -281,6 +313,7 @@ int node_decode(Bytes encoded, NodeRecord *ret)
         if (version > RECORD_OLDEST) {
                 get_text(&c, n.trusted, NODE_TRUSTED_MAX);
                 for (size_t i = 0; i < n.n_volumes; i++) get_order(&c, &n.volumes[i]);
+                get_policy(&c, &n);
         }
         if (c.error == 0) c.error = reader_finish(&c.r);
         if (c.error < 0) return error_set(-EBADMSG, "a node record that this version cannot read");

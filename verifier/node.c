@@ -204,6 +204,7 @@ void node_commit(NodeRecord *n, const NodeVolume *volumes, size_t n_volumes)
         n->capped = false;
         n->capped_at = (BootCounters){ 0 };
         n->baseline = n->last = (NodeBoot){ 0 };
+        n->floors = (PolicyFloors){ 0 };
         n->committed = true;
         n->registering = n->reinstall = n->readopt = false;
         n->registration = (NodeKeys){ 0 };
@@ -230,6 +231,8 @@ int node_check_successor(const NodeRecord *old, const NodeRecord *new)
                 return error_set(NODE_E_BACKWARDS, "%s: boot counters would go down", old->name);
         if (old->capped && (!new->capped || boot_counters_compare(new->capped_at, old->capped_at) < 0))
                 return error_set(NODE_E_BACKWARDS, "%s: the cap seen would be forgotten", old->name);
+        if (!policy_floors_hold(&old->floors, &new->floors))
+                return error_set(NODE_E_BACKWARDS, "%s: what policies hold it to would go down", old->name);
         return check_floors(old, new);
 }
 

@@ -15,6 +15,8 @@
 #include "attest/cap.h"
 #include "attest/public.h"
 #include "crypto/aead.h"
+#include "verifier/labels.h"
+#include "verifier/policy-floors.h"
 
 enum {
         NODE_ID_SIZE = SHA256_SIZE,
@@ -138,6 +140,9 @@ typedef struct NodeRecord {
         NodeBoot baseline;
         NodeBoot last;                       /* last accepted boot */
         uint64_t registered_at, attested_at; /* seconds since 1970; 0: never */
+
+        Labels labels;       /* an operator's */
+        PolicyFloors floors; /* never go down */
 } NodeRecord;
 
 /* "pending", "active", "quarantined". */

@@ -51,7 +51,7 @@ static int judge_command_line(const PolicyInput *in, halfkey_v1_Refusal *refusal
         return r;
 }
 
-static int judge_baseline(const PolicyInput *in, halfkey_v1_Refusal *refusal)
+static int judge_baseline(const PolicyInput *in, uint32_t covered, halfkey_v1_Refusal *refusal)
 {
         EventlogDifference d;
         int r;
@@ -62,7 +62,7 @@ static int judge_baseline(const PolicyInput *in, halfkey_v1_Refusal *refusal)
                               "this boot was quoted in the %s bank, the adopted one in %s: adopt it with `halfkey "
                               "cluster node approve %s`",
                               hash_name((uint16_t)in->bank), hash_name((uint16_t)in->baseline_bank), in->node);
-        r = eventlog_compare(in->baseline, in->log, in->bank, POLICY_PCRS, &d);
+        r = eventlog_compare(in->baseline, in->log, in->bank, POLICY_PCRS & ~covered, &d);
         if (r == EVENTLOG_E_DIFFERENT)
                 return refuse(refusal, REFUSAL_POLICY_CHANGED_BOOT,
                               "this boot is not the adopted one: %.200s. If that is wanted: halfkey cluster node "
@@ -74,16 +74,27 @@ static int judge_baseline(const PolicyInput *in, halfkey_v1_Refusal *refusal)
         return r;
 }
 
-int policy_judge(const PolicyInput *in, halfkey_v1_Refusal *refusal, char ret_facts[static POLICY_FACTS_MAX])
+int policy_judge(const PolicyInput *in, halfkey_v1_Refusal *refusal, PolicyFloors *ret_floors,
+                 char ret_facts[static POLICY_FACTS_MAX])
 {
+        const PolicyBoot boot = {
+                .log = in->log, .bank = in->bank, .command_line = in->command_line, .floors = in->floors
+        };
+        char names[POLICY_NAMES_MAX];
+        PolicyFloors floors = in->floors;
+        uint32_t covered = 0;
         const char *secure_boot = NULL;
         int r;
 
         r = judge_secure_boot(in, refusal, &secure_boot);
         if (r == 0) r = judge_command_line(in, refusal);
-        if (r == 0) r = judge_baseline(in, refusal);
+        if (r == 0) r = policy_set_judge(in->policies, in->labels, &boot, &floors, refusal, &covered);
+        if (r == 0) r = judge_baseline(in, covered, refusal);
         if (r != 0) return r;
-        (void)snprintf(ret_facts, POLICY_FACTS_MAX, "Secure Boot %s, command line proven, %s", secure_boot,
-                       in->baseline ? "as the adopted boot" : "by first-boot");
+        policy_set_names(in->policies, in->labels, names);
+        (void)snprintf(ret_facts, POLICY_FACTS_MAX, "Secure Boot %s, command line proven, %s%s%s", secure_boot,
+                       in->baseline ? "as the adopted boot" : "by first-boot", names[0] ? ", by policy " : "",
+                       names);
+        *ret_floors = floors;
         return 0;
 }

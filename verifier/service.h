@@ -4,6 +4,7 @@
 /* What every request of a running verifier shares. */
 
 #include "verifier/pace.h"
+#include "verifier/policy-set.h"
 #include "verifier/settings.h"
 #include "verifier/store.h"
 #include "verifier/trust.h"
@@ -15,6 +16,7 @@ typedef struct Service {
         const Trust *trust;
         uint64_t (*now)(void); /* seconds since 1970 */
 
+        PolicySet policies;
         Pace *pace;          /* of what refused nodes make us do */
         uint64_t quiet_from; /* rate limit of what unverified peers make us log */
         unsigned quiet_count;

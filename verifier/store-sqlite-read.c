@@ -178,11 +178,12 @@ int sqlite_recovery_get(Store *store, const uint8_t *id, Bytes volume_id, uint8_
         return copy_blob(stmt, 0, STORE_RECOVERY_MAX, ret, ret_size);
 }
 
-int sqlite_log_get(Store *store, const uint8_t *hash, uint8_t **ret, size_t *ret_size)
+int sqlite_log_get(Store *store, const uint8_t *hash, uint8_t **ret, size_t *ret_size, char **ret_command_line)
 {
         SqliteStore *s = inner(store);
         cleanup_sql sqlite3_stmt *stmt = sql_get(s, SQL_LOG_GET);
         cleanup_free uint8_t *content = NULL;
+        cleanup_free char *line = NULL;
         uint8_t actual[SHA256_SIZE];
         size_t size;
         int r;
@@ -195,9 +196,38 @@ int sqlite_log_get(Store *store, const uint8_t *hash, uint8_t **ret, size_t *ret
         if (r < 0) return r;
         if (crypto_equal(BYTES_ARRAY(actual), BYTES(hash, SHA256_SIZE)) != 0)
                 return error_set(-EBADMSG, "a stored event log was changed");
+        if (ret_command_line) {
+                line = malloc(STORE_COMMAND_LINE_MAX + 1);
+                if (!line) return -ENOMEM;
+                r = sql_text(stmt, 1, line, STORE_COMMAND_LINE_MAX);
+                if (r < 0) return r;
+                *ret_command_line = TAKE_PTR(line);
+        }
         *ret = TAKE_PTR(content);
         *ret_size = size;
         return 0;
+}
+
+int sqlite_policy_each(Store *store, int (*visit)(const StorePolicy *p, void *userdata), void *userdata)
+{
+        SqliteStore *s = inner(store);
+        cleanup_sql sqlite3_stmt *stmt = sql_get(s, SQL_POLICY_ALL);
+        char name[64];
+        int r;
+
+        for (;;) {
+                StorePolicy p = { .name = name };
+
+                r = sql_step(s, stmt);
+                if (r != 0) return r == STORE_E_ABSENT ? 0 : r;
+                r = sql_text(stmt, 0, name, sizeof(name) - 1);
+                if (r < 0) return r;
+                p.version = sql_int(stmt, 1);
+                p.at = sql_int(stmt, 2);
+                p.document = sql_bytes(stmt, 3);
+                r = visit(&p, userdata);
+                if (r != 0) return r;
+        }
 }
 
 static int row_enrolment(sqlite3_stmt *stmt, EnrolmentRecord *ret)

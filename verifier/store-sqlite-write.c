@@ -140,6 +140,19 @@ static int put_log(SqliteStore *s, const StoreLog *log)
         if (log->content.size > STORE_LOG_MAX) return -EFBIG;
         sql_bind_bytes(stmt, 1, BYTES_ARRAY(log->hash));
         sql_bind_bytes(stmt, 2, log->content);
+        sql_bind_text(stmt, 3, log->command_line ? log->command_line : "");
+        return sql_run(s, stmt);
+}
+
+static int put_policy(SqliteStore *s, const StorePolicy *p)
+{
+        cleanup_sql sqlite3_stmt *stmt = sql_get(s, SQL_POLICY_PUT);
+
+        if (p->document.size > STORE_POLICY_MAX) return -EFBIG;
+        sql_bind_text(stmt, 1, p->name);
+        sql_bind_int(stmt, 2, p->version);
+        sql_bind_int(stmt, 3, p->at);
+        sql_bind_bytes(stmt, 4, p->document);
         return sql_run(s, stmt);
 }
 
@@ -225,6 +238,7 @@ static int apply(SqliteStore *s, const StoreChange *c, AuditChain *chain)
         if (r == 0 && c->local) r = put_local(s, c->local);
         if (r == 0 && c->enrolment) r = put_enrolment(s, c->enrolment);
         if (r == 0 && c->remove_enrolment) r = remove_enrolment(s, c->remove_enrolment);
+        if (r == 0 && c->policy) r = put_policy(s, c->policy);
         if (r == 0 && c->audit) r = put_audit(s, c->audit, chain);
         return r;
 }

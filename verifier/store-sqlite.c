@@ -15,9 +15,15 @@
 #include <unistd.h>
 
 enum {
-        SCHEMA_VERSION = 1,
+        SCHEMA_VERSION = 2,
         APPLICATION_ID = 0x686b7631, /* "hkv1" */
 };
+
+/* Version 2: policies, and the command line of each boot whose log is kept. */
+#define SCHEMA_2                                                                                   \
+        "ALTER TABLE log ADD COLUMN command_line TEXT NOT NULL DEFAULT '';"                        \
+        "CREATE TABLE policy (name TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL,"  \
+        " document BLOB NOT NULL, PRIMARY KEY (name, version)) WITHOUT ROWID;"
 
 static const char schema[] =
         "CREATE TABLE node (id BLOB PRIMARY KEY, name TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL,"
@@ -37,7 +43,11 @@ static const char schema[] =
         "CREATE TABLE enrolment_use (secret_hash BLOB NOT NULL, ek BLOB NOT NULL, PRIMARY KEY (secret_hash, ek))"
         " WITHOUT ROWID;"
         "CREATE TABLE audit (sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL,"
-        " node_id BLOB NOT NULL, node TEXT NOT NULL, text TEXT NOT NULL, id TEXT NOT NULL, hash BLOB NOT NULL);";
+        " node_id BLOB NOT NULL, node TEXT NOT NULL, text TEXT NOT NULL, id TEXT NOT NULL, hash BLOB NOT NULL);"
+        SCHEMA_2;
+
+/* What makes a database of the version before one of this version, from version 1 on. */
+static const char *const migrations[SCHEMA_VERSION - 1] = { SCHEMA_2 };
 
 #define NODE_COLUMNS "revision, record FROM node"
 #define ENROLMENT_COLUMNS                                                   \
@@ -67,8 +77,12 @@ static const char *const statements[SQL_COUNT] = {
         [SQL_RECOVERY_BY_ROLE] = "SELECT cms, role FROM recovery WHERE node = ?1 AND role = ?2",
         [SQL_RECOVERY_PUT] = "INSERT INTO recovery (node, volume, role, cms) VALUES (?1, ?2, ?3, ?4)",
         [SQL_RECOVERY_DELETE] = "DELETE FROM recovery WHERE node = ?1",
-        [SQL_LOG_GET] = "SELECT content FROM log WHERE hash = ?1",
-        [SQL_LOG_PUT] = "INSERT OR IGNORE INTO log (hash, content) VALUES (?1, ?2)",
+        [SQL_LOG_GET] = "SELECT content, command_line FROM log WHERE hash = ?1",
+        [SQL_LOG_PUT] = "INSERT INTO log (hash, content, command_line) VALUES (?1, ?2, ?3)"
+                        " ON CONFLICT (hash) DO UPDATE SET command_line = ?3 WHERE command_line = ''",
+        [SQL_POLICY_ALL] = "SELECT name, version, at, document FROM policy p WHERE version ="
+                           " (SELECT max(version) FROM policy q WHERE q.name = p.name) ORDER BY name",
+        [SQL_POLICY_PUT] = "INSERT INTO policy (name, version, at, document) VALUES (?1, ?2, ?3, ?4)",
         [SQL_LOG_SWEEP] =
                 "DELETE FROM log WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM node WHERE baseline_log = ?1)"
                 " AND NOT EXISTS (SELECT 1 FROM node WHERE last_log = ?1)",
@@ -217,6 +231,18 @@ static int create_schema(SqliteStore *s)
         return r;
 }
 
+static int migrate(SqliteStore *s, int version)
+{
+        char *change = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT", migrations[version - 1],
+                                       version + 1);
+        int r;
+
+        if (!change) return -ENOMEM;
+        r = exec(s, change);
+        sqlite3_free(change);
+        return r > 0 ? -EIO : r;
+}
+
 static int check_schema(SqliteStore *s)
 {
         int application = 0, version = 0, r;
@@ -225,6 +251,11 @@ static int check_schema(SqliteStore *s)
         if (r == 0) r = pragma_int(s, "PRAGMA user_version", &version);
         if (r < 0) return r;
         if (application != APPLICATION_ID) return error_set(-EBADMSG, "not a halfkey verifier's database");
+        while (version >= 1 && version < SCHEMA_VERSION) {
+                r = migrate(s, version);
+                if (r < 0) return r;
+                version++;
+        }
         if (version != SCHEMA_VERSION)
                 return error_set(-EBADMSG, "the database has schema version %d, this program knows %d", version,
                                  SCHEMA_VERSION);
@@ -268,6 +299,7 @@ static const StoreOps sqlite_ops = {
         .local_get = sqlite_local_get,
         .recovery_get = sqlite_recovery_get,
         .log_get = sqlite_log_get,
+        .policy_each = sqlite_policy_each,
         .enrolment_get = sqlite_enrolment_get,
         .enrolment_uses = sqlite_enrolment_uses,
         .enrolment_each = sqlite_enrolment_each,

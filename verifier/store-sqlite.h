@@ -30,6 +30,8 @@ typedef enum SqlStatement {
         SQL_LOG_GET,
         SQL_LOG_PUT,
         SQL_LOG_SWEEP,
+        SQL_POLICY_ALL,
+        SQL_POLICY_PUT,
         SQL_ENROLMENT_GET,
         SQL_ENROLMENT_ALL,
         SQL_ENROLMENT_PUT,
@@ -80,7 +82,8 @@ int sqlite_node_count(Store *s, uint64_t *ret);
 int sqlite_local_get(Store *s, const uint8_t *id, NodeLocal *ret);
 int sqlite_recovery_get(Store *s, const uint8_t *id, Bytes volume_id, uint8_t **ret, size_t *ret_size,
                         char *ret_role);
-int sqlite_log_get(Store *s, const uint8_t *hash, uint8_t **ret, size_t *ret_size);
+int sqlite_log_get(Store *s, const uint8_t *hash, uint8_t **ret, size_t *ret_size, char **ret_command_line);
+int sqlite_policy_each(Store *s, int (*visit)(const StorePolicy *p, void *userdata), void *userdata);
 int sqlite_enrolment_get(Store *s, const uint8_t *secret_hash, EnrolmentRecord *ret);
 int sqlite_enrolment_uses(Store *s, const uint8_t *secret_hash, const uint8_t *ek);
 int sqlite_enrolment_each(Store *s, int (*visit)(const EnrolmentRecord *e, void *userdata), void *userdata);

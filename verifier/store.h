@@ -22,6 +22,8 @@ enum {
 enum {
         STORE_LOG_MAX = 1 << 20,   /* largest event log kept; see rpc-log.h */
         STORE_RECOVERY_MAX = 4096, /* one CMS message */
+        STORE_POLICY_MAX = 60000,
+        STORE_COMMAND_LINE_MAX = 4096,
         ENROLMENT_ID_MAX = 32,
         ENROLMENT_EKS_MAX = 64,
         ENROLMENT_USES_MAX = 1000000,
@@ -47,7 +49,15 @@ typedef struct StoreRecovery {
 typedef struct StoreLog {
         uint8_t hash[SHA256_SIZE]; /* of content */
         Bytes content;
+        const char *command_line; /* that the log proves; "" where it is not known */
 } StoreLog;
+
+/* One version of a policy; an empty document: it was removed. */
+typedef struct StorePolicy {
+        const char *name;
+        uint64_t version, at;
+        Bytes document;
+} StorePolicy;
 
 typedef struct StoreEnrolmentUse {
         uint8_t secret_hash[SHA256_SIZE];
@@ -65,6 +75,7 @@ typedef struct StoreChange {
         const EnrolmentRecord *enrolment;
         const char *remove_enrolment; /* its id */
         const StoreEnrolmentUse *use;
+        const StorePolicy *policy; /* STORE_E_CONFLICT where its version is there already */
         const AuditEntry *audit; /* sequence and hash are the store's */
 } StoreChange;
 
@@ -80,7 +91,8 @@ typedef struct StoreOps {
         int (*local_get)(Store *s, const uint8_t *id, NodeLocal *ret);
         int (*recovery_get)(Store *s, const uint8_t *id, Bytes volume_id, uint8_t **ret, size_t *ret_size,
                             char *ret_role);
-        int (*log_get)(Store *s, const uint8_t *hash, uint8_t **ret, size_t *ret_size);
+        int (*log_get)(Store *s, const uint8_t *hash, uint8_t **ret, size_t *ret_size, char **ret_command_line);
+        int (*policy_each)(Store *s, int (*visit)(const StorePolicy *p, void *userdata), void *userdata);
         int (*enrolment_get)(Store *s, const uint8_t *secret_hash, EnrolmentRecord *ret);
         int (*enrolment_uses)(Store *s, const uint8_t *secret_hash, const uint8_t *ek);
         int (*enrolment_each)(Store *s, int (*visit)(const EnrolmentRecord *e, void *userdata), void *userdata);
@@ -147,7 +159,19 @@ static inline _must_check_ int store_recovery_get(Store *s, const uint8_t id[sta
 static inline _must_check_ int store_log_get(Store *s, const uint8_t hash[static SHA256_SIZE], uint8_t **ret,
                                              size_t *ret_size)
 {
-        return s->ops->log_get(s, hash, ret, ret_size);
+        return s->ops->log_get(s, hash, ret, ret_size, NULL);
+}
+/* The same with the command line of that boot; the caller frees both. */
+static inline _must_check_ int store_boot_get(Store *s, const uint8_t hash[static SHA256_SIZE], uint8_t **ret,
+                                              size_t *ret_size, char **ret_command_line)
+{
+        return s->ops->log_get(s, hash, ret, ret_size, ret_command_line);
+}
+/* The newest version of each policy, removed ones too, in the order of names. Visitors may not write. */
+static inline _must_check_ int store_policy_each(Store *s, int (*visit)(const StorePolicy *p, void *userdata),
+                                                 void *userdata)
+{
+        return s->ops->policy_each(s, visit, userdata);
 }
 static inline _must_check_ int store_enrolment_get(Store *s, const uint8_t secret_hash[static SHA256_SIZE],
                                                    EnrolmentRecord *ret)

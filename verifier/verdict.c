@@ -53,7 +53,7 @@ int verdict_commit(Service *s, const StoreChange *change)
 
 StoreLog verdict_log(const Appraisal *a)
 {
-        StoreLog l = { .content = a->log };
+        StoreLog l = { .content = a->log, .command_line = a->evidence->command_line };
 
         memcpy(l.hash, a->log_hash, sizeof(l.hash));
         return l;

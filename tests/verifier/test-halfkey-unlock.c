@@ -81,9 +81,8 @@ static void make_volume(void)
         image_format(20, "installer", "--key-slot 1");
         first = image_secret("installer");
         CHECK_OK(secret_new_copy(BYTES_ARRAY(life.cluster_half), &cluster));
-        CHECK_OK(unlock_volume_passphrase(life.stage.half, cluster, t->volume_id, t->role, t->node_id,
-                                          &passphrase));
-        CHECK_OK(unlock_header_key(life.stage.half, cluster, t->volume_id, t->role, t->node_id, &header_key));
+        CHECK_OK(unlock_volume_passphrase(life.stage.half, cluster, t, &passphrase));
+        CHECK_OK(unlock_header_key(life.stage.half, cluster, t, &header_key));
         CHECK_OK(volume_open(image_path, &v));
         CHECK_OK(volume_check(v, HEADER_USE_INSTALLER));
         CHECK_OK(volume_try_any_raw(v, first, &keyslot, &key));

@@ -97,6 +97,7 @@ void soft_verifier_deinit(SoftVerifier *v)
         CHECK(v->held == 0);
         pace_free(v->service.pace);
         trust_deinit(&v->trust);
+        policy_set_deinit(&v->service.policies);
         store_free(v->service.store);
         (void)snprintf(command, sizeof(command), "rm -rf %s", v->dir);
         CHECK(system(command) == 0);

@@ -78,26 +78,34 @@ static void boots_are_compared_with_the_adopted_one(void)
         cleanup_boot Boot a = { 0 }, b = { 0 }, c = { 0 };
         halfkey_v1_Refusal refusal = { 0 };
         char facts[POLICY_FACTS_MAX];
+        const PolicySet none = { 0 };
+        const Labels labels = { 0 };
+        PolicyFloors floors;
         PolicyInput in;
 
         boot_init(&a, false, "root=1");
         boot_init(&b, false, "root=1");
         boot_init(&c, false, "root=2");
-        in = (PolicyInput){ .log = b.log, .bank = HASH_SHA256, .command_line = "root=1", .node = "n" };
-        CHECK_OK(policy_judge(&in, &refusal, facts));
+        in = (PolicyInput){ .log = b.log,
+                            .bank = HASH_SHA256,
+                            .command_line = "root=1",
+                            .node = "n",
+                            .policies = &none,
+                            .labels = &labels };
+        CHECK_OK(policy_judge(&in, &refusal, &floors, facts));
         CHECK(strstr(facts, "Secure Boot on") && strstr(facts, "first-boot"));
         in.baseline = a.log;
         in.baseline_bank = HASH_SHA256;
         in.secure_boot_required = true;
-        CHECK_OK(policy_judge(&in, &refusal, facts));
+        CHECK_OK(policy_judge(&in, &refusal, &floors, facts));
         CHECK(strstr(facts, "as the adopted boot"));
         in.baseline_bank = HASH_SHA384;
-        CHECK_RESULT(policy_judge(&in, &refusal, facts), VERIFIER_E_REFUSED);
+        CHECK_RESULT(policy_judge(&in, &refusal, &floors, facts), VERIFIER_E_REFUSED);
         CHECK_TEXT(refusal.reason, "policy-changed-boot");
         in.baseline_bank = HASH_SHA256;
         in.log = c.log;
         in.command_line = "root=2";
-        CHECK_RESULT(policy_judge(&in, &refusal, facts), VERIFIER_E_REFUSED);
+        CHECK_RESULT(policy_judge(&in, &refusal, &floors, facts), VERIFIER_E_REFUSED);
         CHECK_TEXT(refusal.reason, "policy-changed-boot");
         CHECK(strlen(refusal.id) == 16 && strstr(refusal.sentence, "PCR 9"));
 }
@@ -108,6 +116,9 @@ static void secure_boot_may_be_required(void)
         cleanup_eventlog EventLog *log = NULL;
         halfkey_v1_Refusal refusal = { 0 };
         char facts[POLICY_FACTS_MAX];
+        const PolicySet none = { 0 };
+        const Labels labels = { 0 };
+        PolicyFloors floors;
         PolicyInput in;
 
         synth_init(&s, (const HashAlg[]){ HASH_SHA256 }, 1);
@@ -115,11 +126,16 @@ static void secure_boot_may_be_required(void)
         synth_separators(&s);
         synth_load_options(&s, "root=1", true);
         CHECK_OK(eventlog_parse(synth_bytes(&s), &log));
-        in = (PolicyInput){ .log = log, .bank = HASH_SHA256, .command_line = "root=1", .node = "n" };
-        CHECK_OK(policy_judge(&in, &refusal, facts));
+        in = (PolicyInput){ .log = log,
+                            .bank = HASH_SHA256,
+                            .command_line = "root=1",
+                            .node = "n",
+                            .policies = &none,
+                            .labels = &labels };
+        CHECK_OK(policy_judge(&in, &refusal, &floors, facts));
         CHECK(strstr(facts, "Secure Boot off"));
         in.secure_boot_required = true;
-        CHECK_RESULT(policy_judge(&in, &refusal, facts), VERIFIER_E_REFUSED);
+        CHECK_RESULT(policy_judge(&in, &refusal, &floors, facts), VERIFIER_E_REFUSED);
         CHECK_TEXT(refusal.reason, "policy-secure-boot");
 }
 
