@@ -74,11 +74,12 @@ static int put(RpcServerCall *call, Service *s, const halfkey_v1_PutPolicyReques
         r = policies_try_all(s, p, &counts);
         if (r < 0) return r;
         if (counts.refused + counts.unknown > in->accept_refusals)
-                return error_set(-ESTALE,
-                                 "of %u active nodes it would refuse %u, and of %u it cannot tell; the first is %s: %s\n"
-                                 "See halfkey cluster policy test; put it all the same with --accept-refusals %u",
-                                 counts.nodes, counts.refused, counts.unknown, counts.first, counts.why,
-                                 counts.refused + counts.unknown);
+                return error_set(
+                        -ESTALE,
+                        "of %u active nodes it would refuse %u, and of %u it cannot tell; the first is %s: %s\n"
+                        "See halfkey cluster policy test; put it all the same with --accept-refusals %u",
+                        counts.nodes, counts.refused, counts.unknown, counts.first, counts.why,
+                        counts.refused + counts.unknown);
         admin_who(call, who);
         r = policies_put(s, p, PROTO_BYTES(in->document), who, &counts);
         if (r < 0) return r == -ENOSPC ? -EINVAL : r;
@@ -134,7 +135,8 @@ void admin_policy_get(RpcServerCall *call, Bytes request, void *userdata)
 
         if (!admin_decode(call, halfkey_v1_PolicyRequest_fields, request, &in)) return;
         r = store_policy_each(s->store, look_at, &search);
-        if (r == 0 && !search.found) r = error_set(-ENOENT, "no policy '%s': see halfkey cluster policy list", in.name);
+        if (r == 0 && !search.found)
+                r = error_set(-ENOENT, "no policy '%s': see halfkey cluster policy list", in.name);
         if (r != 0) return admin_finish(call, r > 0 ? -EIO : r);
         admin_reply(call, halfkey_v1_Policy_fields, &out);
 }
@@ -213,7 +215,9 @@ void admin_policy_test(RpcServerCall *call, Bytes request, void *userdata)
         if (!admin_decode(call, halfkey_v1_TestPolicyRequest_fields, request, &in)) return;
         r = policy_document_parse(PROTO_BYTES(in.document), &p);
         if (r < 0) return admin_finish(call, r == -EBADMSG || r == -EFBIG ? -EINVAL : r);
-        t = (Testing){ .call = call, .service = s, .candidate = p, .left = TEST_PAGE, .scan_left = TEST_PAGE_SCAN };
+        t = (Testing){
+                .call = call, .service = s, .candidate = p, .left = TEST_PAGE, .scan_left = TEST_PAGE_SCAN
+        };
         r = store_node_each_after(s->store, in.after, test_node, &t);
         if (r == TEST_E_FULL) {
                 PROTO_SET_TEXT(more.next, t.last);

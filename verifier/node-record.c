@@ -21,15 +21,21 @@ enum {
         FLAG_CAPPED = 1 << 4,
         FLAG_BASELINE = 1 << 5,
         FLAG_LAST = 1 << 6,
-        FLAGS_ALL = (1 << 7) - 1,
+        FLAG_POLICY = 1 << 7, /* labels and floors, at the end */
+        FLAGS_ALL = (1 << 8) - 1,
 };
+
+static bool has_policy(const NodeRecord *n)
+{
+        return n->labels.n > 0 || n->floors.dbx > 0 || n->floors.sbat > 0 || n->floors.firmware[0];
+}
 
 static uint8_t flags_of(const NodeRecord *n)
 {
         return (uint8_t)((n->committed ? FLAG_COMMITTED : 0) | (n->reinstall ? FLAG_REINSTALL : 0) |
                          (n->readopt ? FLAG_READOPT : 0) | (n->registering ? FLAG_REGISTERING : 0) |
                          (n->capped ? FLAG_CAPPED : 0) | (n->baseline.present ? FLAG_BASELINE : 0) |
-                         (n->last.present ? FLAG_LAST : 0));
+                         (n->last.present ? FLAG_LAST : 0) | (has_policy(n) ? FLAG_POLICY : 0));
 }
 
 static void put_counters(Writer *w, BootCounters c)
@@ -89,10 +95,9 @@ static void put_boot(Writer *w, const NodeBoot *b)
         writer_be64(w, b->at);
 }
 
-/* Behind all else, and only where there is something: older records have none of it. */
 static void put_policy(Writer *w, const NodeRecord *n)
 {
-        if (n->labels.n == 0 && n->floors.dbx == 0 && n->floors.sbat == 0 && !n->floors.firmware[0]) return;
+        if (!has_policy(n)) return;
         writer_u8(w, (uint8_t)n->labels.n);
         for (size_t i = 0; i < n->labels.n; i++) {
                 put_text(w, n->labels.label[i].key);
@@ -286,12 +291,12 @@ static void get_body(Cursor *c, uint8_t flags, NodeRecord *n)
         n->attested_at = get_int(c, 8);
 }
 
-static void get_policy(Cursor *c, NodeRecord *n)
+static void get_policy(Cursor *c, uint8_t flags, NodeRecord *n)
 {
         char key[LABEL_KEY_MAX + 1], value[LABEL_VALUE_MAX + 1];
         size_t n_labels;
 
-        if (c->error < 0 || reader_left(&c->r) == 0) return;
+        if (!(flags & FLAG_POLICY)) return;
         n_labels = get_count(c, LABELS_MAX);
         for (size_t i = 0; i < n_labels; i++) {
                 get_text(c, key, LABEL_KEY_MAX);
@@ -308,12 +313,14 @@ int node_decode(Bytes encoded, NodeRecord *ret)
         Cursor c = { .r = READER_INIT(encoded) };
         NodeRecord n = { 0 };
         uint64_t version;
+        uint8_t flags;
 
-        get_body(&c, get_head(&c, &version, &n), &n);
+        flags = get_head(&c, &version, &n);
+        get_body(&c, flags, &n);
         if (version > RECORD_OLDEST) {
                 get_text(&c, n.trusted, NODE_TRUSTED_MAX);
                 for (size_t i = 0; i < n.n_volumes; i++) get_order(&c, &n.volumes[i]);
-                get_policy(&c, &n);
+                get_policy(&c, flags, &n);
         }
         if (c.error == 0) c.error = reader_finish(&c.r);
         if (c.error < 0) return error_set(-EBADMSG, "a node record that this version cannot read");

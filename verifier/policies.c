@@ -62,14 +62,13 @@ int policies_try(Service *s, const PolicyDocument *candidate, const NodeRecord *
         if (r < 0) return r;
         if (r > 0) return cannot_tell(refusal, ret, "the log of its last boot is malformed");
         if (!line[0] && (candidate->command_line.present || candidate->files.present))
-                return cannot_tell(refusal, ret,
-                                   "the command line of its last boot was not kept; it is with the next attestation");
-        r = policy_document_judge(candidate,
-                                  &(PolicyBoot){ .log = log,
-                                                 .bank = (HashAlg)b->bank,
-                                                 .command_line = line,
-                                                 .floors = n->floors },
-                                  &floors, refusal);
+                return cannot_tell(
+                        refusal, ret,
+                        "the command line of its last boot was not kept; it is with the next attestation");
+        r = policy_document_judge(
+                candidate,
+                &(PolicyBoot){ .log = log, .bank = (HashAlg)b->bank, .command_line = line, .floors = n->floors },
+                &floors, refusal);
         if (r < 0) return r;
         *ret = r == VERIFIER_E_REFUSED ? TRIAL_REFUSED : TRIAL_ACCEPTED;
         return 0;
@@ -150,7 +149,8 @@ int policies_put(Service *s, PolicyDocument *p, Bytes document, const char *by, 
         p->version = newest.version + 1;
         hex_encode(BYTES_ARRAY(hash), digits);
         (void)snprintf(e.text, sizeof(e.text),
-                       "%s@%" PRIu64 " by %s: SHA-256 %s; for %u active nodes, of which it would refuse %u and cannot tell "
+                       "%s@%" PRIu64
+                       " by %s: SHA-256 %s; for %u active nodes, of which it would refuse %u and cannot tell "
                        "of %u",
                        p->name, p->version, by, digits, counts->nodes, counts->refused, counts->unknown);
         r = commit(s, &(StorePolicy){ p->name, p->version, e.at, document }, &e);

@@ -5,8 +5,8 @@
 
 #include "verifier/service.h"
 
-/* Reads all of them into s->policies. -EBADMSG names the policy: a verifier must not run without one that it cannot
- * read. */
+/* Reads all of them into s->policies. -EBADMSG names the policy: a verifier must not run without one that it
+ * cannot read. */
 _must_check_ int policies_load(Service *s);
 
 typedef enum TrialResult {
@@ -26,8 +26,9 @@ typedef struct TrialCounts {
 } TrialCounts;
 _must_check_ int policies_try_all(Service *s, const PolicyDocument *candidate, TrialCounts *ret);
 
-/* Stores the next version of the policy and puts it in force; p is the service's on 0. `by` and the counts are for the
- * audit. -EAGAIN, -ENOSPC. */
-_must_check_ int policies_put(Service *s, PolicyDocument *p, Bytes document, const char *by, const TrialCounts *counts);
+/* Stores the next version of the policy and puts it in force; p is the service's on 0. `by` and the counts are for
+ * the audit. -EAGAIN, -ENOSPC. */
+_must_check_ int policies_put(Service *s, PolicyDocument *p, Bytes document, const char *by,
+                              const TrialCounts *counts);
 /* -ENOENT. */
 _must_check_ int policies_remove(Service *s, const char *name, const char *by);

@@ -384,7 +384,7 @@ static int judge_option_event(Judge *j, const Event *event)
                 r = eventlog_is_wide_text(j->boot->log, event, j->hasher, j->boot->bank, j->boot->command_line,
                                           &is_line);
         if (r < 0 && r != -EBADMSG) return r;
-        if (is_line || m.kind == EVENTLOG_MEANING_SEPARATOR) return 0;
+        if (is_line || event == j->command_line || m.kind == EVENTLOG_MEANING_SEPARATOR) return 0;
         return say(j, REFUSAL_POLICY_EVENT, "command_line", event, "is not the command line");
 }
 
@@ -403,11 +403,12 @@ static int judge_command_line(Judge *j)
         int r;
 
         if (!p->command_line.present) return 0;
+        error_clear();
         r = eventlog_command_line_check(j->boot->log, j->boot->bank, line, &j->command_line);
         if (r < 0 && r != -EINVAL) return r;
         if (r != 0)
-                return say(j, REFUSAL_POLICY_COMMAND_LINE, "command_line", NULL,
-                           "no event proves the command line");
+                return refuse(j->refusal, REFUSAL_POLICY_COMMAND_LINE,
+                              "policy %s@%" PRIu64 ", command_line: %.250s", p->name, p->version, error_detail(r));
         for (size_t i = 0; i < p->command_line.exact.n; i++)
                 exact |= strcmp(line, p->command_line.exact.text[i]) == 0;
         if (!exact) return say_word(j, "exact", line, "is none of those allowed:");

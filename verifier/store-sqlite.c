@@ -20,9 +20,9 @@ enum {
 };
 
 /* Version 2: policies, and the command line of each boot whose log is kept. */
-#define SCHEMA_2                                                                                   \
-        "ALTER TABLE log ADD COLUMN command_line TEXT NOT NULL DEFAULT '';"                        \
-        "CREATE TABLE policy (name TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL,"  \
+#define SCHEMA_2                                                                                  \
+        "ALTER TABLE log ADD COLUMN command_line TEXT NOT NULL DEFAULT '';"                       \
+        "CREATE TABLE policy (name TEXT NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL," \
         " document BLOB NOT NULL, PRIMARY KEY (name, version)) WITHOUT ROWID;"
 
 static const char schema[] =
@@ -43,8 +43,8 @@ static const char schema[] =
         "CREATE TABLE enrolment_use (secret_hash BLOB NOT NULL, ek BLOB NOT NULL, PRIMARY KEY (secret_hash, ek))"
         " WITHOUT ROWID;"
         "CREATE TABLE audit (sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL,"
-        " node_id BLOB NOT NULL, node TEXT NOT NULL, text TEXT NOT NULL, id TEXT NOT NULL, hash BLOB NOT NULL);"
-        SCHEMA_2;
+        " node_id BLOB NOT NULL, node TEXT NOT NULL, text TEXT NOT NULL, id TEXT NOT NULL, hash BLOB NOT "
+        "NULL);" SCHEMA_2;
 
 /* What makes a database of the version before one of this version, from version 1 on. */
 static const char *const migrations[SCHEMA_VERSION - 1] = { SCHEMA_2 };
@@ -233,8 +233,8 @@ static int create_schema(SqliteStore *s)
 
 static int migrate(SqliteStore *s, int version)
 {
-        char *change = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT", migrations[version - 1],
-                                       version + 1);
+        char *change = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT",
+                                       migrations[version - 1], version + 1);
         int r;
 
         if (!change) return -ENOMEM;

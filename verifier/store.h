@@ -76,7 +76,7 @@ typedef struct StoreChange {
         const char *remove_enrolment; /* its id */
         const StoreEnrolmentUse *use;
         const StorePolicy *policy; /* STORE_E_CONFLICT where its version is there already */
-        const AuditEntry *audit; /* sequence and hash are the store's */
+        const AuditEntry *audit;   /* sequence and hash are the store's */
 } StoreChange;
 
 typedef struct Store Store;

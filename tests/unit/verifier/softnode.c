@@ -11,6 +11,7 @@
 #include "crypto/kdf.h"
 #include "crypto/x509.h"
 #include "eventlog/replay.h"
+#include "verifier/policies.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -88,6 +89,8 @@ void soft_verifier_restart(SoftVerifier *v)
         v->service.store = NULL;
         store_path(v, path);
         CHECK_OK(store_open_sqlite(path, false, &v->service.store));
+        policy_set_deinit(&v->service.policies);
+        CHECK_OK(policies_load(&v->service));
 }
 
 void soft_verifier_deinit(SoftVerifier *v)
@@ -129,6 +132,20 @@ int soft_operator(SoftVerifier *v, const uint8_t *id, int (*verb)(NodeRecord *n)
 
         if (r == 0) CHECK_OK(store_commit(v->service.store, &(StoreChange){ .node = &n }));
         return r;
+}
+
+static int keep_text(const AuditEntry *e, void *userdata)
+{
+        memcpy(userdata, e->text, sizeof(e->text));
+        return 0;
+}
+
+const char *soft_last_text(SoftVerifier *v)
+{
+        static char text[AUDIT_TEXT_MAX + 1];
+
+        CHECK_OK(store_audit_each(v->service.store, 0, keep_text, text));
+        return text;
 }
 
 static int keep_kind(const AuditEntry *e, void *userdata)

@@ -39,7 +39,8 @@ int soft_operator(SoftVerifier *v, const uint8_t *id, int (*verb)(NodeRecord *n)
 NodeRecord soft_record(SoftVerifier *v, const uint8_t *id);
 /* How many entries the audit has. */
 unsigned soft_audit_size(SoftVerifier *v);
-/* Kind of the last audit entry. */
+/* Text of the last audit entry, and its kind. */
+const char *soft_last_text(SoftVerifier *v);
 const char *soft_last_kind(SoftVerifier *v);
 
 typedef struct SoftNode {

@@ -4,7 +4,9 @@
 
 #include "desk.h"
 
+#include "base/hex.h"
 #include "proto/cluster.pb.h"
+#include "synth.h"
 
 static void put_nodes(Desk *d, unsigned n)
 {
@@ -139,9 +141,219 @@ static void events_come_in_pages(void)
         CHECK(p.n == 2500 && p.largest == 7);
 }
 
+/* ---- policies ------------------------------------------------------------------------------------------- */
+
+static const char good_line[] = "root=UUID=1 ro quiet";
+
+/* A desk with one node that was attested once. */
+typedef struct Scene {
+        Desk d;
+        SoftNode n;
+        Synth log;
+} Scene;
+
+static void scene_init(Scene *s)
+{
+        desk_init(&s->d);
+        synth_init(&s->log, (const HashAlg[]){ HASH_SHA256 }, 1);
+        synth_boot(&s->log, false, good_line);
+        soft_node_init(&s->n, synth_bytes(&s->log), good_line);
+        soft_enrol(&s->d.v, &s->n);
+        soft_adopt_boot(&s->d.v, &s->n);
+        soft_boot(&s->n);
+}
+
+static void scene_deinit(Scene *s)
+{
+        soft_node_deinit(&s->n);
+        desk_deinit(&s->d);
+        synth_deinit(&s->log);
+}
+#define cleanup_scene _cleanup_(scene_deinit)
+
+static RpcStatus label(Scene *s, const char *text, halfkey_v1_Node *ret)
+{
+        halfkey_v1_LabelNodeRequest in = { .change_count = 1 };
+
+        PROTO_SET_TEXT(in.node, soft_record(&s->d.v, s->n.id).name);
+        PROTO_SET_TEXT(in.change[0], text);
+        return DESK_ASK(&s->d, "LabelNode", LabelNodeRequest, &in, Node, ret, NULL, NULL);
+}
+
+/* A policy for role=web that allows these images. */
+static void image_policy(const char *const *images, size_t n, char ret[static 1024])
+{
+        Writer w = { .data = (uint8_t *)ret, .capacity = 1024, .max = 1024, .fixed = true };
+
+        writer_text(&w, "{\"version\": 1, \"name\": \"web\", \"nodes\": {\"role\": \"web\"}, \"pcrs\": [4],"
+                        " \"images\": {\"digests\": [");
+        for (size_t i = 0; i < n; i++) {
+                char image[128], digits[2 * SHA256_SIZE + 1];
+                uint8_t hash[SHA256_SIZE];
+
+                (void)snprintf(image, sizeof(image), "image %s", images[i]);
+                CHECK_OK(hash_sha256(BYTES(image, strlen(image)), hash));
+                hex_encode(BYTES_ARRAY(hash), digits);
+                writer_format(&w, "%s\"%s\"", i ? ", " : "", digits);
+        }
+        writer_text(&w, "]}}");
+        writer_u8(&w, 0);
+        CHECK_OK(w.error);
+}
+
+static RpcStatus put(Scene *s, const char *document, uint32_t accept, halfkey_v1_Policy *ret)
+{
+        static halfkey_v1_PutPolicyRequest in;
+
+        in = (halfkey_v1_PutPolicyRequest){ .accept_refusals = accept };
+        CHECK_OK(PROTO_SET(in.document, BYTES(document, strlen(document))));
+        return DESK_ASK(&s->d, "PutPolicy", PutPolicyRequest, &in, Policy, ret, NULL, NULL);
+}
+
+static void keep_verdict(const void *reply, void *userdata)
+{
+        const halfkey_v1_PolicyVerdict *v = reply;
+        halfkey_v1_PolicyVerdict *all = userdata;
+
+        CHECK(!v->next[0] && !all->node[0]); /* one node, one verdict */
+        *all = *v;
+}
+
+static halfkey_v1_PolicyVerdict test(Scene *s, const char *document)
+{
+        static halfkey_v1_TestPolicyRequest in;
+        static halfkey_v1_PolicyVerdict reply;
+        halfkey_v1_PolicyVerdict ret = { 0 };
+
+        in = (halfkey_v1_TestPolicyRequest){ 0 };
+        CHECK_OK(PROTO_SET(in.document, BYTES(document, strlen(document))));
+        CHECK(DESK_ASK(&s->d, "TestPolicy", TestPolicyRequest, &in, PolicyVerdict, &reply, keep_verdict, &ret)
+                      .code == RPC_OK);
+        return ret;
+}
+
+static RpcStatus named(Scene *s, const char *method, const char *name, halfkey_v1_Policy *ret)
+{
+        halfkey_v1_PolicyRequest in = { 0 };
+
+        PROTO_SET_TEXT(in.name, name);
+        return DESK_ASK(&s->d, method, PolicyRequest, &in, Policy, ret, NULL, NULL);
+}
+
+static void policies_are_tried_before_they_are_put(void)
+{
+        static const char *const booted[] = { "\\EFI\\BOOT\\BOOTX64.EFI" }, *const others[] = { "\\other.efi" };
+        cleanup_scene Scene s = { 0 };
+        static halfkey_v1_Node node;
+        static halfkey_v1_Policy p;
+        halfkey_v1_PolicyVerdict v;
+        char good[1024], bad[1024];
+        RpcStatus status;
+        SoftReply r;
+
+        scene_init(&s);
+        image_policy(booted, 1, good);
+        image_policy(others, 1, bad);
+        CHECK(label(&s, "role", &node).code == RPC_INVALID_ARGUMENT);
+        v = test(&s, bad);
+        CHECK(!v.node[0]); /* it is for no node yet */
+        CHECK(label(&s, "role=web", &node).code == RPC_OK);
+        CHECK(node.label_count == 1);
+        CHECK_TEXT(node.label[0].value, "web");
+        CHECK_TEXT(soft_last_kind(&s.d.v), "node-labelled");
+
+        v = test(&s, bad);
+        CHECK(v.refused && strstr(v.sentence, "(PCR 4,"));
+        CHECK_TEXT(v.reason, "policy-image");
+        CHECK_TEXT(v.node, node.name);
+        v = test(&s, good);
+        CHECK(v.node[0] && !v.refused && !v.reason[0]);
+
+        status = put(&s, bad, 0, &p);
+        CHECK(status.code == RPC_FAILED_PRECONDITION);
+        CHECK(strstr(status.message, node.name) && strstr(status.message, "(PCR 4,") &&
+              strstr(status.message, "--accept-refusals 1"));
+        CHECK(named(&s, "GetPolicy", "web", &p).code == RPC_NOT_FOUND);
+        CHECK(put(&s, good, 0, &p).code == RPC_OK);
+        CHECK(p.version == 1 && p.nodes == 1 && p.refused == 0 && p.unknown == 0);
+        CHECK_TEXT(soft_last_kind(&s.d.v), "policy-put");
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "");
+        CHECK(strstr(soft_last_text(&s.d.v), "by policy web@1"));
+
+        CHECK(put(&s, bad, 1, &p).code == RPC_OK);
+        CHECK(p.version == 2 && p.refused == 1);
+        r = soft_unlock(&s.d.v, &s.n);
+        CHECK_TEXT(r.reason, "policy-image");
+        CHECK(strstr(r.sentence, "policy web@2, images: event"));
+        soft_verifier_restart(&s.d.v);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-image");
+        CHECK(named(&s, "GetPolicy", "web", &p).code == RPC_OK);
+        CHECK_BYTES(PROTO_BYTES(p.document), BYTES(bad, strlen(bad)));
+        CHECK(named(&s, "RemovePolicy", "web", &p).code == RPC_OK);
+        CHECK_TEXT(soft_last_kind(&s.d.v), "policy-removed");
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "");
+        soft_verifier_restart(&s.d.v);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "");
+        CHECK(named(&s, "RemovePolicy", "web", &p).code == RPC_NOT_FOUND);
+        CHECK(put(&s, good, 0, &p).code == RPC_OK);
+        CHECK(p.version == 4); /* no version is used twice */
+        CHECK(put(&s, "{}", 0, &p).code == RPC_INVALID_ARGUMENT);
+}
+
+static void a_policy_takes_the_place_of_the_adopted_boot(void)
+{
+        static const char *const images[] = { "\\EFI\\BOOT\\BOOTX64.EFI", "\\new.efi" };
+        cleanup_scene Scene s = { 0 };
+        static halfkey_v1_Node node;
+        static halfkey_v1_Policy p;
+        char document[1024];
+
+        scene_init(&s);
+        synth_image(&s.log, 4, "\\new.efi");
+        s.n.log = synth_bytes(&s.log);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-changed-boot");
+        image_policy(images, 2, document);
+        CHECK(put(&s, document, 0, &p).code == RPC_OK);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-changed-boot"); /* it is for other nodes */
+        CHECK(label(&s, "role=web", &node).code == RPC_OK);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "");
+        synth_text(&s.log, 2, EV_EFI_ACTION, "a card"); /* PCR 2 is still that of the adopted boot */
+        s.n.log = synth_bytes(&s.log);
+        soft_boot(&s.n);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-changed-boot");
+}
+
+static void what_was_seen_does_not_go_down(void)
+{
+        static const char document[] =
+                "{\"version\": 1, \"name\": \"fw\", \"nodes\": {}, \"firmware\": {\"monotonic\": true}}";
+        cleanup_scene Scene s = { 0 };
+        static halfkey_v1_Policy p;
+        NodeRecord n;
+
+        scene_init(&s);
+        CHECK(put(&s, document, 0, &p).code == RPC_OK);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "");
+        CHECK(!soft_record(&s.d.v, s.n.id).floors.firmware[0]); /* until it is attested */
+        s.n.capped = ATTEST_CAP_ATTESTED;
+        s.n.words = 4;
+        CHECK_TEXT(soft_reattest(&s.d.v, &s.n, ATTEST_CAP_ATTESTED).reason, "");
+        n = soft_record(&s.d.v, s.n.id);
+        CHECK_TEXT(n.floors.firmware, "1.");
+        (void)snprintf(n.floors.firmware, sizeof(n.floors.firmware), "0.9");
+        CHECK_RESULT(store_commit(s.d.v.service.store, &(StoreChange){ .node = &n }), STORE_E_BACKWARDS);
+        (void)snprintf(n.floors.firmware, sizeof(n.floors.firmware), "2.0");
+        CHECK_OK(store_commit(s.d.v.service.store, &(StoreChange){ .node = &n }));
+        soft_boot(&s.n);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-firmware");
+}
+
 int main(void)
 {
         RUN(nodes_come_in_pages);
         RUN(events_come_in_pages);
+        RUN(policies_are_tried_before_they_are_put);
+        RUN(a_policy_takes_the_place_of_the_adopted_boot);
+        RUN(what_was_seen_does_not_go_down);
         return 0;
 }

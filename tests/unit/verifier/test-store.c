@@ -86,6 +86,9 @@ static NodeRecord sample(uint8_t first)
                                      .next_hash = { 7 },
                                      .opened = true };
         n.baseline = (NodeBoot){ .present = true, .bank = HASH_SHA256, .log_hash = { 6 }, .at = 1500 };
+        CHECK_OK(labels_set(&n.labels, "role", "web"));
+        CHECK_OK(labels_set(&n.labels, "zone", ""));
+        n.floors = (PolicyFloors){ .dbx = 200, .sbat = 2023012900, .firmware = "1.2" };
         return n;
 }
 
@@ -314,6 +317,79 @@ static void logs_go_with_their_last_reference(void)
         CHECK_RESULT(store_log_get(s.store, log.hash, &content, &size), STORE_E_ABSENT);
 }
 
+static int keep_policy(const StorePolicy *p, void *userdata)
+{
+        char *text = userdata;
+        const size_t at = strlen(text);
+
+        (void)snprintf(text + at, 256 - at, "%s@%u:%zu ", p->name, (unsigned)p->version, p->document.size);
+        return 0;
+}
+
+static int put_policy(Scratch *s, const char *name, uint64_t version, const char *document)
+{
+        return store_commit(
+                s->store,
+                &(StoreChange){ .policy = &(StorePolicy){ name, version, 5, BYTES(document, strlen(document)) } });
+}
+
+static void policies_have_versions(void)
+{
+        cleanup_scratch Scratch s = { 0 };
+        char text[256] = "";
+
+        scratch_init(&s);
+        CHECK_OK(put_policy(&s, "web", 1, "one"));
+        CHECK_OK(put_policy(&s, "web", 2, "second"));
+        CHECK_OK(put_policy(&s, "a", 1, "x"));
+        CHECK_RESULT(put_policy(&s, "web", 2, "other"), STORE_E_CONFLICT);
+        CHECK_OK(put_policy(&s, "a", 2, "")); /* removed */
+        scratch_reopen(&s);
+        CHECK_OK(store_policy_each(s.store, keep_policy, text));
+        CHECK_TEXT(text, "a@2:0 web@2:6 ");
+}
+
+/* A database as version 1 of the schema left it. */
+static void older_databases_are_brought_up(void)
+{
+        cleanup_scratch Scratch s = { 0 };
+        NodeRecord n = sample(1), got;
+        char text[256] = "", *line = NULL;
+        sqlite3 *db = NULL;
+        StoreLog log = { .content = BYTES_LITERAL("a log") };
+        uint8_t *content = NULL;
+        size_t size;
+
+        scratch_init(&s);
+        CHECK_OK(hash_sha256(log.content, log.hash));
+        memcpy(n.baseline.log_hash, log.hash, sizeof(log.hash));
+        CHECK_OK(store_commit(s.store, &(StoreChange){ .node = &n, .log = &log }));
+        store_free(TAKE_PTR(s.store));
+        CHECK(sqlite3_open(s.path, &db) == SQLITE_OK);
+        CHECK(sqlite3_exec(db,
+                           "DROP TABLE policy; ALTER TABLE log DROP COLUMN command_line; PRAGMA user_version = 1",
+                           NULL, NULL, NULL) == SQLITE_OK);
+        CHECK(sqlite3_close(db) == SQLITE_OK);
+        CHECK_OK(store_open_sqlite(s.path, false, &s.store));
+        CHECK_OK(store_node_get(s.store, n.id, &got));
+        check_same(&n, &got);
+        CHECK_OK(store_boot_get(s.store, log.hash, &content, &size, &line));
+        CHECK_TEXT(line, ""); /* nobody kept it */
+        free(content);
+        free(line);
+        log.command_line = "ro";
+        n.revision = got.revision;
+        CHECK_OK(store_commit(s.store, &(StoreChange){ .node = &n, .log = &log }));
+        CHECK_OK(store_boot_get(s.store, log.hash, &content, &size, &line));
+        CHECK_TEXT(line, "ro");
+        free(content);
+        free(line);
+        CHECK_OK(put_policy(&s, "web", 1, "one"));
+        scratch_reopen(&s);
+        CHECK_OK(store_policy_each(s.store, keep_policy, text));
+        CHECK_TEXT(text, "web@1:3 ");
+}
+
 static void recovery_keys_are_found(void)
 {
         cleanup_scratch Scratch s = { 0 };
@@ -423,6 +499,8 @@ int main(void)
         RUN(changes_are_whole_or_nothing);
         RUN(secrets_count_their_uses);
         RUN(logs_go_with_their_last_reference);
+        RUN(policies_have_versions);
+        RUN(older_databases_are_brought_up);
         RUN(recovery_keys_are_found);
         RUN(the_audit_is_a_chain);
         RUN(chains_show_every_change);
