@@ -258,7 +258,8 @@ const Verb verb_cluster_node_label = {
         .words = "cluster node label",
         .arguments = "[OPTION...] NODE KEY=VALUE...",
         .summary = "Give a node labels, by which policies choose their nodes",
-        .help = NODE_HELP "KEY- takes a label away. Keys and values are of A-Z a-z 0-9 . _ / -\n\n" CLUSTER_OPTIONS_HELP,
+        .help = NODE_HELP
+        "KEY- takes a label away. Keys and values are of A-Z a-z 0-9 . _ / -\n\n" CLUSTER_OPTIONS_HELP,
         .run = run_label,
 };
 

@@ -82,7 +82,8 @@ static int run_put(int argc, char **argv)
         }
         writer_format(&out, "%s@%" PRIu64 " is in force for ", reply.name, reply.version);
         put_labels(&out, &reply);
-        writer_format(&out, "; of %" PRIu32 " active nodes it refuses %" PRIu32 ", and cannot tell of %" PRIu32 "\n",
+        writer_format(&out,
+                      "; of %" PRIu32 " active nodes it refuses %" PRIu32 ", and cannot tell of %" PRIu32 "\n",
                       reply.nodes, reply.refused, reply.unknown);
         return cluster_print(NULL, &out);
 }
@@ -159,8 +160,8 @@ static int run_list(int argc, char **argv)
                 json_writer_open_array(&json, NULL);
         }
         table_add(&list.table, head, ARRAY_SIZE(head));
-        r = cluster_list(&args, CLUSTER_METHOD("ListPolicies", ListPoliciesRequest, Policy), &request, &reply, add_policy,
-                         &list);
+        r = cluster_list(&args, CLUSTER_METHOD("ListPolicies", ListPoliciesRequest, Policy), &request, &reply,
+                         add_policy, &list);
         if (r == 0 && args.json) json_writer_close(&json);
         if (r == 0 && !args.json) table_print(&list.table, &out);
         table_deinit(&list.table);
@@ -172,8 +173,8 @@ const Verb verb_cluster_policy_remove = {
         .words = "cluster policy remove",
         .arguments = "[OPTION...] NAME",
         .summary = "Take a policy out of force",
-        .help = "Its nodes are judged by the other policies that match them, and by their adopted boots.\n\n"
-                CLUSTER_OPTIONS_HELP,
+        .help = "Its nodes are judged by the other policies that match them, and by their adopted "
+                "boots.\n\n" CLUSTER_OPTIONS_HELP,
         .run = run_remove,
 };
 
@@ -260,13 +261,12 @@ static int run_test(int argc, char **argv)
         do {
                 PROTO_SET_TEXT(request.after, all.next);
                 all.next[0] = '\0';
-                r = cluster_list(&args, CLUSTER_METHOD("TestPolicy", TestPolicyRequest, PolicyVerdict), &request, &reply,
-                                 add_verdict, &all);
+                r = cluster_list(&args, CLUSTER_METHOD("TestPolicy", TestPolicyRequest, PolicyVerdict), &request,
+                                 &reply, add_verdict, &all);
         } while (r == 0 && all.next[0]);
         if (r != 0) return r;
         if (args.json) json_writer_close(&json);
-        else
-                writer_format(&out, "%u nodes: %u refused, %u unknown\n", all.nodes, all.refused, all.unknown);
+        else writer_format(&out, "%u nodes: %u refused, %u unknown\n", all.nodes, all.refused, all.unknown);
         r = cluster_print(all.json, &out);
         if (r != EXIT_YES) return r;
         return all.refused > 0 ? EXIT_NO : all.unknown > 0 ? EXIT_CANNOT : EXIT_YES;

@@ -15,14 +15,22 @@ enum { CALL_MS = 30000 };
 
 /* The order of the CLUSTER_OPT_ bits; the two that every verb has come last. */
 static const struct option options[] = {
-        { "out", required_argument, NULL, 0 },    { "uses", required_argument, NULL, 0 },
-        { "valid", required_argument, NULL, 0 },  { "address", required_argument, NULL, 0 },
-        { "ek", required_argument, NULL, 0 },     { "unique-volume-key", no_argument, NULL, 0 },
-        { "reason", required_argument, NULL, 0 }, { "volume", required_argument, NULL, 0 },
-        { "key", required_argument, NULL, 0 },    { "cms", required_argument, NULL, 0 },
-        { "state", required_argument, NULL, 0 },  { "node", required_argument, NULL, 0 },
-        { "after", required_argument, NULL, 0 },  { "accept-refusals", required_argument, NULL, 0 },
-        { "socket", required_argument, NULL, 0 }, { "json", no_argument, NULL, 0 },
+        { "out", required_argument, NULL, 0 },
+        { "uses", required_argument, NULL, 0 },
+        { "valid", required_argument, NULL, 0 },
+        { "address", required_argument, NULL, 0 },
+        { "ek", required_argument, NULL, 0 },
+        { "unique-volume-key", no_argument, NULL, 0 },
+        { "reason", required_argument, NULL, 0 },
+        { "volume", required_argument, NULL, 0 },
+        { "key", required_argument, NULL, 0 },
+        { "cms", required_argument, NULL, 0 },
+        { "state", required_argument, NULL, 0 },
+        { "node", required_argument, NULL, 0 },
+        { "after", required_argument, NULL, 0 },
+        { "accept-refusals", required_argument, NULL, 0 },
+        { "socket", required_argument, NULL, 0 },
+        { "json", no_argument, NULL, 0 },
         { 0 },
 };
 enum { OPTION_SOCKET = 14, OPTION_JSON };
