@@ -81,10 +81,11 @@ static void put_volume(Writer *w, const NodeVolume *v)
 
 static void put_order(Writer *w, const NodeVolume *v)
 {
+        writer_u8(w, v->opened);
         writer_u8(w, (uint8_t)v->order);
+        if (v->order == NODE_ORDER_NONE) return;
         writer_be64(w, v->order_epoch);
         writer_bytes(w, BYTES_ARRAY(v->next_hash));
-        writer_u8(w, v->opened);
 }
 
 static void put_boot(Writer *w, const NodeBoot *b)
@@ -136,8 +137,8 @@ int node_encode(const NodeRecord *n, uint8_t **ret, size_t *ret_size)
         writer_be64(&w, n->registered_at);
         writer_be64(&w, n->attested_at);
         put_text(&w, n->trusted);
-        for (size_t i = 0; i < n->n_volumes; i++) put_order(&w, &n->volumes[i]);
         put_policy(&w, n);
+        for (size_t i = 0; i < n->n_volumes; i++) put_order(&w, &n->volumes[i]);
         return writer_steal(&w, ret, ret_size);
 }
 
@@ -233,11 +234,12 @@ static void get_volume(Cursor *c, NodeVolume *v)
 
 static void get_order(Cursor *c, NodeVolume *v)
 {
+        v->opened = get_int(c, 1) != 0;
         v->order = (NodeOrder)get_int(c, 1);
         if (v->order > NODE_ORDER_CONFIRMED) c->error = -EBADMSG;
+        if (v->order == NODE_ORDER_NONE) return;
         v->order_epoch = get_int(c, 8);
         get_array(c, v->next_hash, sizeof(v->next_hash));
-        v->opened = get_int(c, 1) != 0;
 }
 
 static void get_boot(Cursor *c, bool present, NodeBoot *b)
@@ -319,8 +321,8 @@ int node_decode(Bytes encoded, NodeRecord *ret)
         get_body(&c, flags, &n);
         if (version > RECORD_OLDEST) {
                 get_text(&c, n.trusted, NODE_TRUSTED_MAX);
-                for (size_t i = 0; i < n.n_volumes; i++) get_order(&c, &n.volumes[i]);
                 get_policy(&c, flags, &n);
+                for (size_t i = 0; i < n.n_volumes; i++) get_order(&c, &n.volumes[i]);
         }
         if (c.error == 0) c.error = reader_finish(&c.r);
         if (c.error < 0) return error_set(-EBADMSG, "a node record that this version cannot read");

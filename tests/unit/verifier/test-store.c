@@ -135,6 +135,7 @@ static void usual_nodes_are_small(void)
         n.registering = false;
         n.n_halves = 1;
         n.last = n.baseline;
+        n.volumes[0].order = NODE_ORDER_NONE;
         CHECK_OK(node_encode(&n, &e, &size));
         CHECK(size < 900);
         free(e);
@@ -152,7 +153,7 @@ static void bad_encodings_are_refused(void)
         e[0] = 3;
         CHECK_RESULT(node_decode(BYTES(e, size), &got), -EBADMSG);
         e[0] = 2;
-        e[size - 42] = NODE_ORDER_CONFIRMED + 1;
+        e[size - 41] = NODE_ORDER_CONFIRMED + 1;
         CHECK_RESULT(node_decode(BYTES(e, size), &got), -EBADMSG);
         free(e);
 }
@@ -165,6 +166,8 @@ static void records_from_before_orders_are_read(void)
         size_t size;
 
         n.trusted[0] = '\0';
+        n.labels = (Labels){ 0 };
+        n.floors = (PolicyFloors){ 0 };
         CHECK_OK(node_encode(&n, &e, &size));
         e[0] = 1;
         CHECK_OK(node_decode(BYTES(e, size - 2 - 42), &got));
