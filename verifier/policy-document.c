@@ -328,7 +328,7 @@ static int read_component(const char *key, const JsonValue *value, void *userdat
 static int read_sbat(const At *top, PolicyDocument *p)
 {
         static const char *const keys[] = { "level", "components", "monotonic", NULL };
-        At at, components;
+        At at, components = { 0 };
         int r;
 
         r = member(top, "sbat", &at);

@@ -73,7 +73,7 @@ static int attested(const char *more)
 static void make_volume(void)
 {
         cleanup_secret Secret *cluster = NULL, *passphrase = NULL, *header_key = NULL, *key = NULL, *first = NULL;
-        cleanup_secret Secret *typed = NULL, *random = NULL;
+        cleanup_secret Secret *random = NULL;
         cleanup_volume Volume *v = NULL;
         Token *t = life.stage.token;
         int keyslot;

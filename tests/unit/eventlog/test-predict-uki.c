@@ -316,7 +316,6 @@ static void a_typed_line_stays_and_the_kernel_gets_what_secure_boot_lets_in(void
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
                 cleanup_scene Scene s = { 0 };
-                cleanup_writer Writer was = WRITER_INIT(1 << 16);
                 Boot today = plain_boot, next = plain_boot;
                 PredictedEvent event;
                 PredictedPcrs pcrs;
