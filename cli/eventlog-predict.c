@@ -91,6 +91,7 @@ typedef struct Predict {
         ExtraFile extras[PREDICT_EXTRAS][PREDICTION_FILES_MAX];
         size_t n_extras[PREDICT_EXTRAS];
         bool extras_given[PREDICT_EXTRAS];
+        const char *failed_at; /* what a failure is to be said of; NULL for the log */
 } Predict;
 
 static void predict_free(Predict *s)
@@ -229,16 +230,27 @@ static int apply(Predict *s, Prediction *p, const Change *c)
         }
 }
 
+/* What a change failed at: its file or today's, or its text; nothing where the detail says so itself. */
+static const char *blame(const Change *c, int r)
+{
+        static const char today[] = "today's ";
+
+        if (r == -ENOENT) return "predict";
+        if (c->was && strncmp(error_detail(r), today, sizeof(today) - 1) == 0) return c->was;
+        return c->option == OPTION_TEXT || !c->file ? c->name : c->file;
+}
+
 static int apply_all(Predict *s, Prediction *p)
 {
         int r = 0;
 
         for (size_t i = 0; i < s->n_changes && r == 0; i++) {
                 r = apply(s, p, &s->changes[i]);
-                if (r < 0 && r != -ENOENT) return error_prefix(r, "%s", s->changes[i].name);
+                if (r < 0) s->failed_at = blame(&s->changes[i], r);
         }
         for (PredictedExtra kind = 0; kind < PREDICT_EXTRAS && r == 0; kind++)
                 if (s->extras_given[kind]) r = prediction_extras(p, kind, s->extras[kind], s->n_extras[kind]);
+        if (r < 0 && !s->failed_at) s->failed_at = "predict";
         return r == 0 ? prediction_finish(p) : r;
 }
 
@@ -407,7 +419,7 @@ static int run(int argc, char **argv)
         if (f.result != 0) return EXIT_CANNOT;
         r = prediction_new(f.log, &p);
         if (r == 0) r = apply_all(s, p);
-        return r == 0 ? answer(s, &f, p) : cli_fail(r, f.path);
+        return r == 0 ? answer(s, &f, p) : cli_fail(r, s->failed_at ? s->failed_at : f.path);
 }
 
 const Verb verb_eventlog_predict = {

@@ -27,13 +27,19 @@ enum {
 /* ---- what a file of a database holds ---------------------------------------------------------------------------
  */
 
-static bool is_list(Bytes value)
+/* Where behind lists that are well-formed one is not comes to *fault. */
+static bool is_list(Bytes file, size_t from, size_t *fault)
 {
-        SignatureCursor c = SIGNATURE_CURSOR_INIT(value);
+        SignatureCursor c = SIGNATURE_CURSOR_INIT(BYTES(file.data + from, file.size - from));
+        size_t start = 0;
         Signature s;
-        int r;
+        int r = 1;
 
-        while ((r = signature_next(&c, &s)) > 0) {}
+        while (r > 0) {
+                if (reader_left(&c.entries) == 0) start = c.lists.at;
+                r = signature_next(&c, &s);
+        }
+        if (r < 0 && start > 0) *fault = from + start;
         return r == 0;
 }
 
@@ -55,14 +61,26 @@ static bool skip_authentication(Bytes file, Bytes *ret)
 static int database_value(Bytes file, Bytes *ret)
 {
         Bytes inner = { 0 };
+        size_t from = 0, fault = 0;
+        bool found;
 
         if (file.size > DATABASE_MAX) return error_set(-EBADMSG, "%zu bytes are no signature database", file.size);
-        if (is_list(file)) *ret = file;
-        else if (skip_authentication(file, &inner) && is_list(inner)) *ret = inner;
-        else if (file.size > ATTRIBUTES_SIZE &&
-                 is_list(BYTES(file.data + ATTRIBUTES_SIZE, file.size - ATTRIBUTES_SIZE)))
-                *ret = BYTES(file.data + ATTRIBUTES_SIZE, file.size - ATTRIBUTES_SIZE);
-        else return error_set(-EBADMSG, "neither a signature list nor an authenticated update");
+        found = is_list(file, 0, &fault);
+        if (!found && skip_authentication(file, &inner)) {
+                from = file.size - inner.size;
+                found = is_list(file, from, &fault);
+        }
+        if (!found && file.size > ATTRIBUTES_SIZE) {
+                from = ATTRIBUTES_SIZE;
+                found = is_list(file, from, &fault);
+        }
+        if (!found)
+                return error_set(
+                        -EBADMSG,
+                        "offset %zu: expected a signature list, by itself or behind the header of an update "
+                        "or of efivarfs",
+                        fault);
+        *ret = BYTES(file.data + from, file.size - from);
         return 0;
 }
 

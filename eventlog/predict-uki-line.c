@@ -22,7 +22,7 @@ static int section_text(const PeImage *uki, Writer *out)
 {
         const PeSection *s = pe_section(uki, ".cmdline");
         Bytes content = s ? pe_section_content(s) : (Bytes){ 0 };
-        size_t n = strnlen((const char *)content.data, content.size);
+        size_t n = content.size ? strnlen((const char *)content.data, content.size) : 0;
 
         if (n > COMMAND_LINE_MAX) return error_set(-EBADMSG, "the UKI's command line is too long");
         while (n > 0 && content.data[n - 1] <= ' ') n--;
