@@ -55,6 +55,34 @@ static int read_start(const char *path, uint64_t *ret_size, uint8_t ret_sector[s
         return 0;
 }
 
+/* LUKS2 On-Disk Format, section 2.1: magic of the first or the second copy, version, size of the copy (be64). */
+static uint64_t metadata_size(const uint8_t *sector, Bytes magic)
+{
+        uint64_t size = 0;
+
+        if (!bytes_equal(BYTES(sector, magic.size), magic) || sector[6] != 0 || sector[7] != 2) return 0;
+        for (size_t i = 0; i < 8; i++) size = size << 8 | sector[8 + i];
+        return size;
+}
+
+/* libcryptsetup hashes and parses up to 4 MiB twice before we are asked; nobody needs that much. Where the first
+ * copy is broken it looks for the second one at each size that the format knows. */
+static int refuse_large(const char *path, const uint8_t first[static 512])
+{
+        static const off_t large[] = { 2 * 1024 * 1024, 4 * 1024 * 1024 };
+        cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+        uint64_t size = metadata_size(first, BYTES_LITERAL("LUKS\xba\xbe"));
+        uint8_t second[512];
+
+        if (fd < 0) return error_set(-errno, "%s: %m", path);
+        for (size_t i = 0; size <= VOLUME_METADATA_MAX && i < ARRAY_SIZE(large); i++)
+                if (pread(fd, second, sizeof(second), large[i]) == sizeof(second))
+                        size = metadata_size(second, BYTES_LITERAL("SKUL\xba\xbe"));
+        if (size <= VOLUME_METADATA_MAX) return 0;
+        return error_set(-EBADMSG, "%s: header refused: metadata of %llu bytes, above %d", path,
+                         (unsigned long long)size, VOLUME_METADATA_MAX);
+}
+
 static int load(Volume *v, const uint8_t sector[static 512])
 {
         char uuid[FIND_UUID_MAX + 1];
@@ -81,6 +109,7 @@ int volume_open(const char *path, Volume **ret)
         if (!v->path) return -ENOMEM;
         crypt_token_external_disable();
         r = read_start(path, &v->size, sector);
+        if (r == 0) r = refuse_large(path, sector);
         if (r < 0) return r;
         r = load(v, sector);
         if (r < 0) return r;

@@ -27,11 +27,13 @@ enum {
         VOLUME_E_TYPO = 3,      /* typed text that looks like a recovery key with a typing error in it */
 };
 
+enum { VOLUME_METADATA_MAX = 1024 * 1024 }; /* of one copy; cryptsetup makes 16 KiB, the format allows 4 MiB */
+
 typedef struct Volume Volume;
 
 /* Loads the LUKS2 header of a block device or image file. -ENOTBLK where there is none (LUKS1, plain data),
- * -EBADMSG where both copies are broken, else the machine's errors. An intact second copy repairs a broken
- * first one on disk, as cryptsetup does. */
+ * -EBADMSG where both copies are broken or larger than VOLUME_METADATA_MAX, else the machine's errors. An intact
+ * second copy repairs a broken first one on disk, as cryptsetup does. */
 _must_check_ int volume_open(const char *path, Volume **ret);
 void volume_free(Volume *v);
 DEFINE_CLEANUP(Volume, volume_free)
