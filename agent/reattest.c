@@ -130,7 +130,10 @@ static bool unseal_refused(Reattest *a)
         cleanup_secret Secret *half = NULL;
         const int r = seal_open(a->tpm, a->tokens[0], a->boot, &half);
 
-        if (r == TPM_E_CAPPED || r == TPM_E_POLICY) return true;
+        if (r == TPM_E_CAPPED || r == TPM_E_POLICY) {
+                log_info("tried to unseal the node's half, and it no longer opens: %s", error_detail(r));
+                return true;
+        }
         if (r == 0) log_error("the node's half opens on the booted host: the cap does not hold");
         else log_error("cannot tell whether the node's half opens: %s", error_detail(r));
         return false;

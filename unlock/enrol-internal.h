@@ -21,5 +21,9 @@ _must_check_ int enrol_find_mark(const Volume *v, const char *type, EnrolMark *r
 /* In place of the mark of its kind that is there. */
 _must_check_ int enrol_write_mark(Volume *v, const EnrolMark *mark);
 
+/* Removes the keyslots that the mark of that type says are leaving, then the mark; with an epoch other than 0 only
+ * where the halfkey token has it. */
+_must_check_ int enrol_remove_leaving(const char *path, const char *type, uint64_t epoch, size_t *ret_removed);
+
 /* -EIO where the two differ. */
 _must_check_ int enrol_same_key(const Volume *v, const Secret *a, const Secret *b);

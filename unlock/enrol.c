@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "crypto/compare.h"
 #include "unlock/enrol-internal.h"
-#include "unlock/rekey.h"
 #include "unlock/volume-internal.h"
 
 #include <errno.h>
@@ -251,9 +250,7 @@ static int remove_listed(Volume *v, uint32_t listed, size_t *ret_removed)
         return 0;
 }
 
-/* What the mark of that kind says is leaving, and the mark; with an epoch other than 0 only of a token that has
- * it. */
-static int remove_leaving(const char *path, const char *type, uint64_t epoch, size_t *ret_removed)
+int enrol_remove_leaving(const char *path, const char *type, uint64_t epoch, size_t *ret_removed)
 {
         cleanup_volume Volume *v = NULL;
         cleanup_token Token *t = NULL;
@@ -285,12 +282,7 @@ static int remove_leaving(const char *path, const char *type, uint64_t epoch, si
 
 int enrol_remove_installer(const char *path, size_t *ret_removed)
 {
-        return remove_leaving(path, ENROL_MARK_TYPE, 0, ret_removed);
-}
-
-int rekey_retire(const char *path, uint64_t epoch, size_t *ret_removed)
-{
-        return remove_leaving(path, REKEY_MARK_TYPE, epoch, ret_removed);
+        return enrol_remove_leaving(path, ENROL_MARK_TYPE, 0, ret_removed);
 }
 
 int enrol_free_keyslot(const Volume *v)

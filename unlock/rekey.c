@@ -143,3 +143,8 @@ int rekey_volume(const char *path, const Header *was, const RekeyKeys *keys, con
         put_back(path, old);
         return error_set(r, "%s", why);
 }
+
+int rekey_retire(const char *path, uint64_t epoch, size_t *ret_removed)
+{
+        return enrol_remove_leaving(path, REKEY_MARK_TYPE, epoch, ret_removed);
+}
