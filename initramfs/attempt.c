@@ -119,14 +119,20 @@ static int talk(Attempt *a)
         return node_unlock(&params, &a->unlocked, &a->refusal);
 }
 
+static int check_again(const Attempt *a, size_t i)
+{
+        const int r = check_header(a->volumes[i]);
+
+        return r == 0 ? check_token(a->volumes[i], a->tokens[i]) : r;
+}
+
 static int open_one(Attempt *a, size_t i)
 {
         cleanup_secret Secret *half = NULL;
         OwnVolume *v = a->volumes[i];
         int r;
 
-        r = check_header(v);
-        if (r == 0) r = check_token(v, a->tokens[i]);
+        r = check_again(a, i);
         if (r == 0) r = unlocked_half(a->unlocked, v->token, &half);
         secret_free(TAKE_PTR(v->key)); /* a typed key may have opened some, not all */
         if (r == 0) r = open_by_halves(v->volume, v->token, a->s->node_half, half, &v->key);
@@ -191,8 +197,10 @@ static void carry_out_orders(Attempt *a)
 
 static int open_all(Attempt *a)
 {
-        int r = 0;
+        int r;
 
+        r = check_again(a, 0); /* its token is the one that approval and ticket go to */
+        if (r != 0) return error_prefix(r, "volume '%s'", a->volumes[0]->setting->name);
         (void)snprintf(a->s->node_name, sizeof(a->s->node_name), "%s", a->unlocked->result.node_name);
         (void)snprintf(a->s->release_id, sizeof(a->s->release_id), "%s", a->unlocked->result.release_id);
         if (!a->s->node_half) r = use_approval(a);

@@ -136,11 +136,20 @@ def without_data(scene, node, drives):
     scene.equal(guest.try_run(UNITS).split(), ["active", "inactive", "active"], "the host's own unit owns it now")
     scene.check("/dev/dm-" in guest.run("cat /proc/swaps"), "swap was opened all the same")
     scene.check("crypt" in guest.run("lsblk -no TYPE /dev/mapper/spare"), "and the spare disk by its key file")
+    plugin(scene, guest, f"/dev/disk/by-uuid/{UUIDS['swap']}")
     said = guest.try_run(f"halfkey unlock /dev/disk/by-uuid/{UUIDS['swap']} again 2>&1; echo exit=$?")
     scene.check("exit=1" in said and "--recovery" in said, f"after the cap 'halfkey unlock' says what is left: {said.strip()}")
     code, said = story.reattest(node)
     scene.equal(code, 0, f"the cap of two volumes is re-attested: {said.strip().splitlines()[-1]}")
     node.shut_down()
+
+
+def plugin(scene, guest, device):
+    """The token plugin where `meson install` put it, in the hands of cryptsetup and systemd."""
+    scene.check("Role:            swap" in guest.run(f"cryptsetup luksDump {device}"), "luksDump shows the token")
+    said = guest.try_run(f"/lib/systemd/systemd-cryptsetup attach again {device} - headless=1 2>&1")
+    scene.check(f"'halfkey unlock {device}'" in said, f"systemd-cryptsetup is told what opens it: {said.strip()}")
+    scene.check("assword" in said or "headless" in said, "and would have asked for a passphrase next")
 
 
 scenario.run(volumes, limit=1500)

@@ -4,21 +4,16 @@
  * which is left to a boot. The made-up log proves a command line of its own, so /proc/cmdline is another one for
  * the command, in a mount namespace; where none can be made the test is skipped. */
 
-#include "life.h"
+#include "life-volume.h"
 
 #include "attest/cap.h"
 #include "base/fd.h"
-#include "node/open.h"
-#include "unlock/combine.h"
-#include "unlock/enrol.h"
-#include "unlock/image.h"
-#include "unlock/recovery-key.h"
 
 #include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-enum { SKIPPED = 77, RECOVERY_KEYSLOT = 2 };
+enum { SKIPPED = 77 };
 
 static Life life;
 static const char *program;
@@ -69,31 +64,6 @@ static int attested(const char *more)
         return unlock(arguments, "");
 }
 
-/* A volume with the token that the node has committed. */
-static void make_volume(void)
-{
-        cleanup_secret Secret *cluster = NULL, *passphrase = NULL, *header_key = NULL, *key = NULL, *first = NULL;
-        cleanup_secret Secret *random = NULL;
-        cleanup_volume Volume *v = NULL;
-        Token *t = life.stage.token;
-        int keyslot;
-
-        image_format(20, "installer", "--key-slot 1");
-        first = image_secret("installer");
-        CHECK_OK(secret_new_copy(BYTES_ARRAY(life.cluster_half), &cluster));
-        CHECK_OK(unlock_volume_passphrase(life.stage.half, cluster, t, &passphrase));
-        CHECK_OK(unlock_header_key(life.stage.half, cluster, t, &header_key));
-        CHECK_OK(volume_open(image_path, &v));
-        CHECK_OK(volume_check(v, HEADER_USE_INSTALLER));
-        CHECK_OK(volume_try_any_raw(v, first, &keyslot, &key));
-        CHECK_OK(enrol_add_keyslot(v, key, t->keyslot, passphrase));
-        CHECK_OK(recovery_key_generate(&random));
-        CHECK_OK(enrol_add_keyslot(v, key, RECOVERY_KEYSLOT, random));
-        memcpy(recovery, random->data, random->size);
-        CHECK_OK(enrol_record(v, &(EnrolKeys){ .volume_key = key, .header_key = header_key }, t));
-        CHECK_OK(enrol_write_token(v, t));
-}
-
 static void boot(void)
 {
         life_boot(&life);
@@ -105,7 +75,7 @@ static void set_up(const char *verifier, const char *halfkey)
         cleanup_free char *config = NULL;
 
         life_init(&life, verifier, halfkey);
-        make_volume();
+        life_volume(&life, life.stage.token, recovery);
         put("cmdline", BYTES_LITERAL("root=UUID=1 ro\n"));
         CHECK_OK(config_print_node(life.config, &config));
         put("node.json", BYTES(config, strlen(config)));
@@ -153,11 +123,11 @@ static void a_refusal_is_an_answer_and_silence_is_none(void)
 {
         boot();
         life.stage.token->epoch = 2;
-        make_volume(); /* its halves fit, and the verifier never saw it */
+        life_volume(&life, life.stage.token, recovery); /* its halves fit, and the verifier never saw it */
         CHECK(attested("--check") == 1);
         CHECK(strstr(said, "refused by") && strstr(said, "[token-hash, id "));
         life.stage.token->epoch = 1;
-        make_volume();
+        life_volume(&life, life.stage.token, recovery);
         CHECK(world_stop(&life.world, SIGTERM) == 0);
         CHECK(attested("--check") == 2);
 }
