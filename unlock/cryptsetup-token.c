@@ -53,9 +53,9 @@ const char *cryptsetup_token_version(void)
         return HALFKEY_VERSION;
 }
 
-/* -EPERM: the token is there and opens nothing here. libcryptsetup then tries other tokens, cryptsetup and
- * systemd-cryptsetup ask for a passphrase; -ENOANO would make them ask for a PIN, and -EAGAIN wait for a device.
- */
+/* -EPERM: the token is there and opens nothing here. libcryptsetup makes "no usable token" of it and tries others,
+ * then cryptsetup and systemd-cryptsetup ask for a passphrase; -ENOANO would make them ask for a PIN, and -EAGAIN
+ * wait for a device. */
 int cryptsetup_token_open(struct crypt_device *cd, int token, char **buffer _unused_, size_t *buffer_len _unused_,
                           void *usrptr _unused_)
 {
