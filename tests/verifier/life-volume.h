@@ -12,8 +12,8 @@
 
 enum { LIFE_RECOVERY_KEYSLOT = 2 };
 
-/* Keyslot 1 opens with "installer", the token's with both halves, LIFE_RECOVERY_KEYSLOT with the recovery key that is
- * put into ret_recovery. Records the header in t and writes t. */
+/* Keyslot 1 opens with "installer", the token's with both halves, LIFE_RECOVERY_KEYSLOT with the recovery key that
+ * is put into ret_recovery. Records the header in t and writes t. */
 static inline _unused_ void life_volume(const Life *l, Token *t, char ret_recovery[static 128])
 {
         cleanup_secret Secret *cluster = NULL, *passphrase = NULL, *header_key = NULL, *key = NULL;
@@ -24,8 +24,8 @@ static inline _unused_ void life_volume(const Life *l, Token *t, char ret_recove
 
         image_format(20, "installer", "--key-slot 1");
         CHECK_OK(secret_new_copy(BYTES_ARRAY(l->cluster_half), &cluster));
-        CHECK_OK(unlock_volume_passphrase(half, cluster, t->volume_id, t->role, t->node_id, &passphrase));
-        CHECK_OK(unlock_header_key(half, cluster, t->volume_id, t->role, t->node_id, &header_key));
+        CHECK_OK(unlock_volume_passphrase(half, cluster, t, &passphrase));
+        CHECK_OK(unlock_header_key(half, cluster, t, &header_key));
         CHECK_OK(volume_open(image_path, &v));
         CHECK_OK(volume_check(v, HEADER_USE_INSTALLER));
         CHECK_OK(volume_try_any_raw(v, first, &keyslot, &key));

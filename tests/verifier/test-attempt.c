@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* attempt_unlock() against the real daemon: root opens whatever a data volume is like, and never without its own. */
+/* attempt_unlock() against the real daemon: root opens whatever a data volume is like, and never without its own.
+ */
 
 #include "life-volume.h"
 
@@ -167,7 +168,8 @@ static void a_data_volume_in_roots_place_is_refused(void)
         make_data("data:other");
         session_of(WITH_DATA, &s);
         report = attempt(&s);
-        CHECK(report.result == VOLUME_E_REFUSED && report.final && strstr(report.text, "has the role 'data:srv', expected 'root'"));
+        CHECK(report.result == VOLUME_E_REFUSED && report.final &&
+              strstr(report.text, "has the role 'data:srv', expected 'root'"));
         CHECK(!s.opened && !s.volumes[0].key);
         done(&s);
         /* And root's second volume in its first one's. */
