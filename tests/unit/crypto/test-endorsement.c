@@ -135,6 +135,43 @@ static void what_makes_a_chain(void)
         }
 }
 
+/* A root that allows no CA below it has one there. OpenSSL sees it where it can read the leaf's key, and we where
+ * it cannot. */
+static void path_lengths_are_kept_for_either_kind_of_key(void)
+{
+        const Bytes rsa = new_spki(2048);
+
+        for (int limit = 0; limit < 2; limit++) {
+                cleanup_maker Maker root = maker_new(&(MakerSpec){ .name = "Root",
+                                                                   .ca = true,
+                                                                   .path_length = limit,
+                                                                   .bits = KU_KEY_CERT_SIGN,
+                                                                   .to_days = 10 });
+                cleanup_maker Maker middle = maker_new(&(MakerSpec){ .name = "Middle",
+                                                                     .issuer = &root,
+                                                                     .ca = true,
+                                                                     .path_length = -1,
+                                                                     .bits = KU_KEY_CERT_SIGN,
+                                                                     .to_days = 10 });
+                cleanup_certificate_set CertificateSet *set = set_of((const Maker *[]){ &root, &middle }, 2);
+                char found[X509_SUBJECT_MAX];
+
+                for (int oaep = 0; oaep < 2; oaep++) {
+                        cleanup_maker Maker ek = maker_new(&(MakerSpec){ .name = "TPM",
+                                                                         .issuer = &middle,
+                                                                         .bits = KU_KEY_ENCIPHERMENT,
+                                                                         .to_days = 10,
+                                                                         .oaep = oaep,
+                                                                         .spki = rsa });
+                        cleanup_certificate Certificate *leaf = parsed(&ek);
+
+                        CHECK_RESULT(certificate_set_verify(set, leaf, &none_given, found),
+                                     limit == 1 ? 0 : ENDORSEMENT_E_ISSUER);
+                }
+        }
+        free((void *)rsa.data);
+}
+
 static void a_chain_is_not_endless(void)
 {
         cleanup_maker Maker root = maker_root("Root");
@@ -242,7 +279,7 @@ static void a_key_under_either_name(void)
 /* ---- platform certificates ---- */
 
 typedef struct Platform {
-        Maker tpms, platforms, ek, other_ek;
+        Maker tpms, platforms, ek, other_ek, same_number; /* the last by another issuer */
         Certificate *ek_certificate;
         PublicKey *ek_key;
         CertificateSet *set;
@@ -255,6 +292,7 @@ static void platform_init(Platform *p)
         *p = (Platform){ .tpms = maker_root("TPMs"), .platforms = maker_root("Platforms") };
         p->ek = maker_ek(&p->tpms, 0x0102030405060708, spki);
         p->other_ek = maker_ek(&p->tpms, 0x0102030405060709, other);
+        p->same_number = maker_ek(&p->platforms, 0x0102030405060708, spki);
         p->ek_certificate = parsed(&p->ek);
         p->ek_key = key_of(spki);
         p->set = set_of((const Maker *[]){ &p->platforms }, 1);
@@ -268,6 +306,7 @@ static void platform_deinit(Platform *p)
         maker_deinit(&p->platforms);
         maker_deinit(&p->ek);
         maker_deinit(&p->other_ek);
+        maker_deinit(&p->same_number);
         certificate_free(p->ek_certificate);
         public_key_free(p->ek_key);
         certificate_set_free(p->set);
@@ -297,7 +336,7 @@ static void an_attribute_certificate_names_its_tpm(void)
                 { .issuer = &p.platforms, .holder = &p.ek },
                 { .issuer = &p.platforms, .holder = &p.other_ek },
                 { .issuer = &p.platforms, .holder = &p.ek, .serial_off = 1 },
-                { .issuer = &p.platforms, .holder = &p.platforms }, /* a number of another issuer */
+                { .issuer = &p.platforms, .holder = &p.same_number },
                 { .issuer = &p.tpms, .holder = &p.ek },
                 { .issuer = &p.platforms, .holder = &p.ek, .critical = true },
                 { .issuer = &p.platforms, .holder = &p.ek, .nameless = true },
@@ -443,6 +482,7 @@ int main(void)
 {
         RUN(a_chain_ends_at_a_root_of_the_set);
         RUN(what_makes_a_chain);
+        RUN(path_lengths_are_kept_for_either_kind_of_key);
         RUN(a_chain_is_not_endless);
         RUN(a_set_names_what_it_cannot_read);
         RUN(what_an_ek_certificate_says);
