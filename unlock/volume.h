@@ -27,7 +27,7 @@ enum {
         VOLUME_E_TYPO = 3,      /* typed text that looks like a recovery key with a typing error in it */
 };
 
-enum { VOLUME_METADATA_MAX = 1024 * 1024 }; /* of one copy; cryptsetup makes 16 KiB, the format allows 4 MiB */
+enum { VOLUME_METADATA_MAX = 256 * 1024 }; /* of one copy; cryptsetup makes 16 KiB, the format allows 4 MiB */
 
 typedef struct Volume Volume;
 

@@ -180,6 +180,14 @@ static bool mutant_without(const MutantText *m, const MutantNode *n, char *ret)
         return mutant_splice(m->text, from, to, "", ret);
 }
 
+/* How many choices of a kind are worth being made one after the other. */
+static size_t mutant_choices(unsigned kind)
+{
+        if (kind == 0) return ARRAY_SIZE(mutant_values);
+        if (kind == 4) return ARRAY_SIZE(mutant_members);
+        return kind == 3 || kind == 13 ? 4 : kind == 5 || kind == 7 || kind == 10 ? 2 : 1;
+}
+
 /* One change of the given kind to node `which`; `choice` picks among what the kind has. False: there is none. */
 static bool mutant_make(const MutantText *m, size_t which, unsigned kind, size_t choice, char *ret)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* A real header, every field of its JSON changed: types, ranges, missing and extra members, duplicates, nesting,
- * length. test-unlock-mutants [COUNT [SEED]]: each value with each replacement once, then COUNT in all by chance.
+ * length. test-unlock-mutants [COUNT [SEED]]: first each value with each change once, then by chance up to COUNT
+ * in all.
  *
  * Each variant goes onto the disk in both copies and takes the way of a boot: libcryptsetup, allow-list, token,
  * record, tags. What comes through must be the same volume still, by what libcryptsetup says it would do with it:
@@ -150,8 +151,9 @@ static void run(size_t count)
         image_json(start);
         CHECK(mutant_init(&good, start));
         for (size_t which = 0; which < good.n_nodes; which++)
-                for (size_t v = 0; v < ARRAY_SIZE(mutant_values) && n < count; v++, n++)
-                        if (mutant_make(&good, which, 0, v, json)) try_variant(fd, json, &genuine);
+                for (unsigned kind = 0; kind < MUTANT_KINDS; kind++)
+                        for (size_t choice = 0; choice < mutant_choices(kind) && n < count; choice++, n++)
+                                if (mutant_make(&good, which, kind, choice, json)) try_variant(fd, json, &genuine);
         for (; n < count; n++) {
                 change_by_chance(&good, json);
                 try_variant(fd, json, &genuine);
