@@ -69,7 +69,7 @@ static uint64_t metadata_size(const uint8_t *sector, Bytes magic)
  * copy is broken it looks for the second one at each size that the format knows. */
 static int refuse_large(const char *path, const uint8_t first[static 512])
 {
-        static const off_t large[] = { 512 * 1024, 1024 * 1024, 2 * 1024 * 1024, 4 * 1024 * 1024 };
+        static const off_t large[] = { 0x80000, 0x100000, 0x200000, 0x400000 };
         cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
         uint64_t size = metadata_size(first, BYTES_LITERAL("LUKS\xba\xbe"));
         uint8_t second[512];

@@ -208,7 +208,7 @@ static int key_of(const Appraisal *a, bool cap_expected, uint8_t ret[static SHA2
 
 static int search(Appraisal *a, bool cap_expected, bool deep)
 {
-        const uint64_t cap_us = (4U << a->node.n_volumes) * EXPLAIN_CAP_US;
+        const uint64_t cap_us = (UINT64_C(4) << a->node.n_volumes) * EXPLAIN_CAP_US;
         unsigned words = 0;
         int r = ATTEST_E_PCR_DIGEST;
 
@@ -231,7 +231,7 @@ static uint64_t expected_work(const Appraisal *a)
 {
         const uint64_t n = MIN(a->events->n_events, (size_t)EXPLAIN_EVENTS_MAX);
 
-        return n * n + (4U << a->node.n_volumes) * EXPLAIN_CAP_US;
+        return n * n + (UINT64_C(4) << a->node.n_volumes) * EXPLAIN_CAP_US;
 }
 
 int appraise_explain(Appraisal *a, bool cap_expected)

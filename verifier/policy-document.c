@@ -145,7 +145,7 @@ static int read_digest(const At *at, bool bank, Digest *ret)
         Digest d;
         int r;
 
-        r = text_at(at, 2 * HASH_SIZE_MAX, &text);
+        r = text_at(at, (size_t)2 * HASH_SIZE_MAX, &text);
         if (r < 0) return r;
         d = (Digest){ .alg = HASH_SHA256, .size = strlen(text) / 2 };
         if (bank && d.size == hash_size(HASH_SHA384)) d.alg = HASH_SHA384;

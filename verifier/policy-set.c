@@ -32,7 +32,7 @@ int policy_set_put(PolicySet *s, PolicyDocument *p)
                 policy_document_free(s->policy[i]);
         } else {
                 if (s->n == POLICIES_MAX) return error_set(-ENOSPC, "more than %d policies", POLICIES_MAX);
-                memmove(&s->policy[i + 1], &s->policy[i], (s->n - i) * sizeof(s->policy[0]));
+                for (size_t k = s->n; k > i; k--) s->policy[k] = s->policy[k - 1];
                 s->n++;
         }
         s->policy[i] = p;
@@ -46,7 +46,7 @@ void policy_set_remove(PolicySet *s, const char *name)
         if (!policy_set_find(s, name)) return;
         policy_document_free(s->policy[i]);
         s->n--;
-        memmove(&s->policy[i], &s->policy[i + 1], (s->n - i) * sizeof(s->policy[0]));
+        for (size_t k = i; k < s->n; k++) s->policy[k] = s->policy[k + 1];
 }
 
 void policy_set_deinit(PolicySet *s)

@@ -69,10 +69,11 @@ static void fill_in(RpcServerLimits *l)
 /* accept4() of a unix listener must not fail for the descriptors that nodes hold. */
 static void leave_descriptors(RpcServerLimits *l)
 {
+        const rlim_t least = (rlim_t)2 * DESCRIPTORS_LEFT;
         struct rlimit files;
 
         if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == RLIM_INFINITY) return;
-        if (files.rlim_cur < 2 * DESCRIPTORS_LEFT) files.rlim_cur = 2 * DESCRIPTORS_LEFT;
+        if (files.rlim_cur < least) files.rlim_cur = least;
         if (l->connections_max > files.rlim_cur - DESCRIPTORS_LEFT)
                 l->connections_max = (unsigned)(files.rlim_cur - DESCRIPTORS_LEFT);
 }
