@@ -109,4 +109,5 @@ int proto_set(Bytes b, uint8_t *dst, size_t max, pb_size_t *ret_size)
 void proto_set_text(char *dst, size_t max, const char *text)
 {
         (void)snprintf(dst, max, "%s", text);
+        utf8_make_printable(dst);
 }

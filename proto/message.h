@@ -27,7 +27,8 @@ void proto_free(uint8_t *encoded, size_t size);
 #define PROTO_BYTES(field) BYTES((field).bytes, (field).size)
 /* Copies b into a bytes field: 0, or -EMSGSIZE where it does not fit. */
 #define PROTO_SET(field, b) proto_set((b), (field).bytes, sizeof((field).bytes), &(field).size)
-/* Copies text into a string field, cutting what does not fit. */
+/* Copies text into a string field, cutting what does not fit. What cannot be shown becomes '?': proto_decode()
+ * would refuse the whole message for it. */
 #define PROTO_SET_TEXT(field, text) proto_set_text((field), sizeof(field), (text))
 
 _must_check_ int proto_set(Bytes b, uint8_t *dst, size_t max, pb_size_t *ret_size);

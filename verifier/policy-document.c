@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "json/value.h"
 
 #include <errno.h>
@@ -94,13 +95,24 @@ static int read_number(const At *of, const char *key, uint64_t *ret)
         return r;
 }
 
+static bool is_printable(const char *text)
+{
+        Reader r = READER_INIT(BYTES(text, strlen(text)));
+        uint32_t c;
+
+        while (reader_left(&r) > 0)
+                if (utf8_decode(&r, &c) < 0 || !utf8_printable(c)) return false;
+        return true;
+}
+
 static int text_at(const At *at, size_t max, const char **ret)
 {
         int r;
 
         r = wrong(json_value_text(at->v, ret), at);
         if (r < 0) return r;
-        return strlen(*ret) > max ? fail(at, "too long") : 0;
+        if (strlen(*ret) > max) return fail(at, "too long");
+        return is_printable(*ret) ? 0 : fail(at, "has characters that cannot be shown");
 }
 
 static int read_text(const At *of, const char *key, char *dst, size_t max)

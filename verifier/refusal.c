@@ -5,6 +5,7 @@
 #include "attest/outcome.h"
 #include "base/hex.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 #include "proto/message.h"
 
 #include <errno.h>
@@ -97,6 +98,7 @@ int refuse(halfkey_v1_Refusal *ret, RefusalReason reason, const char *fmt, ...)
         va_start(ap, fmt);
         (void)vsnprintf(ret->sentence, sizeof(ret->sentence), fmt, ap);
         va_end(ap);
+        utf8_make_printable(ret->sentence); /* what it quotes was cut by bytes, and the log's texts are anyone's */
         r = refusal_id(ret->id);
         /* Whoever is told to wait for the others must not come back together with them. */
         if (r == 0 && reason == REFUSAL_BUSY) ret->retry_after_s += (uint32_t)ret->id[0] % BUSY_SPREAD_S;

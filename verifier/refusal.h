@@ -70,7 +70,7 @@ typedef enum RefusalReason {
 const char *refusal_slug(RefusalReason reason);
 
 /* Fills *ret with a fresh id and returns VERIFIER_E_REFUSED, so that `return refuse(...)` reads as one step; a
- * negative errno where no id could be drawn. */
+ * negative errno where no id could be drawn. The sentence is printable UTF-8 whatever it quotes. */
 int refuse(halfkey_v1_Refusal *ret, RefusalReason reason, const char *fmt, ...) _printf_(3, 4);
 /* For an outcome of lib/attest: its own slug and sentence, or -errno passed through. 0 stays 0. */
 int refuse_evidence(halfkey_v1_Refusal *ret, int attest_outcome);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "proto/message.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ AuditEntry verdict_audit(const Appraisal *a, const char *kind, const char *id, c
         va_start(ap, fmt);
         (void)vsnprintf(e.text, sizeof(e.text), fmt, ap);
         va_end(ap);
+        utf8_make_printable(e.text);
         return e;
 }
 

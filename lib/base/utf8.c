@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <string.h>
 
 static bool is_character(uint32_t c)
 {
@@ -91,4 +92,38 @@ bool utf8_printable(uint32_t c)
         for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
                 if (c >= hidden[i].first && c <= hidden[i].last) return false;
         return true;
+}
+
+/* Do these last bytes begin a character whose rest is missing? */
+static bool is_cut_off(const uint8_t *text, size_t size)
+{
+        const size_t whole = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+
+        if (text[0] < 0xc2 || text[0] > 0xf4 || size >= whole) return false;
+        for (size_t i = 1; i < size; i++)
+                if ((text[i] & 0xc0) != 0x80) return false;
+        return true;
+}
+
+void utf8_make_printable(char *text)
+{
+        const size_t size = strlen(text);
+        Reader r = READER_INIT(BYTES(text, size));
+        size_t used = 0;
+        uint32_t c;
+
+        while (reader_left(&r) > 0) {
+                const size_t start = r.at;
+                const bool valid = utf8_decode(&r, &c) == 0;
+
+                if (valid && utf8_printable(c)) {
+                        memmove(text + used, text + start, r.at - start);
+                        used += r.at - start;
+                        continue;
+                }
+                if (!valid && is_cut_off((const uint8_t *)text + start, size - start)) break;
+                if (!valid) r.at = start + 1;
+                text[used++] = '?';
+        }
+        text[used] = '\0';
 }

@@ -19,3 +19,6 @@ size_t utf8_encode(uint32_t c, uint8_t ret[static UTF8_SIZE_MAX]);
 /* Whether it can be shown as it is: no control character, none that reorders or hides text (bidirectional
  * marks, zero widths, tags, line and paragraph separators), no noncharacter. */
 bool utf8_printable(uint32_t c);
+/* Makes a text that may have been cut anywhere valid and printable, in place: a character cut off at the end is
+ * dropped, every other byte or character that cannot be shown becomes '?'. Never longer. */
+void utf8_make_printable(char *text);

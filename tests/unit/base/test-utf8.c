@@ -72,11 +72,46 @@ static void what_hides_or_reorders_is_not_printable(void)
         CHECK(utf8_printable('a') && utf8_printable(' ') && utf8_printable(0xe9) && utf8_printable(0x4e2d));
 }
 
+static void cut_texts_are_made_printable(void)
+{
+        static const struct {
+                const char *text, *made;
+        } texts[] = {
+                { "", "" },
+                { "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x91", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x91" },
+                { "caf\xc3", "caf" },
+                { "\xe2\x82", "" },
+                { "a\xf0\x9f\x94", "a" },
+                { "a\xc3' b", "a?' b" }, /* cut before more was put behind it */
+                { "\xe2\x82' b", "?"
+                                 "?' b" },
+                { "\xa0x", "?x" },
+                { "a\xc3\xc3", "a?" },
+                { "a\xff", "a?" },
+                { "\xed\xa0\x80", "?"
+                                  "?"
+                                  "?" },
+                { "a\x1b[2J\n\xe2\x80\xae"
+                  "b",
+                  "a?[2J?"
+                  "?b" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+                char text[32];
+
+                (void)snprintf(text, sizeof(text), "%s", texts[i].text);
+                utf8_make_printable(text);
+                CHECK_TEXT(text, texts[i].made);
+        }
+}
+
 int main(void)
 {
         RUN(characters_come_back_as_they_were);
         RUN(broken_utf8_is_refused);
         RUN(utf16_knows_pairs);
         RUN(what_hides_or_reorders_is_not_printable);
+        RUN(cut_texts_are_made_printable);
         return 0;
 }

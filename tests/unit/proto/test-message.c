@@ -49,6 +49,23 @@ static void strings_are_plain_text_or_refused(void)
         CHECK_RESULT(decode_reason(BYTES_LITERAL("\xe2\x82"), &refusal), -EBADMSG);
 }
 
+/* A text of two-byte characters that does not fit is cut between two of them. */
+static void cut_strings_can_be_decoded(void)
+{
+        halfkey_v1_Refusal sent = { 0 }, got;
+        uint8_t *encoded = NULL;
+        char text[101] = "";
+        size_t size;
+
+        for (size_t i = 0; i < 50; i++) memcpy(text + 2 * i, "\xc3\xa9", 2);
+        PROTO_SET_TEXT(sent.role, text + 1);
+        PROTO_SET_TEXT(sent.reason, text + 2); /* 48 fit */
+        CHECK_OK(proto_encode(halfkey_v1_Refusal_fields, &sent, &encoded, &size));
+        CHECK_OK(proto_decode(halfkey_v1_Refusal_fields, BYTES(encoded, size), &got));
+        CHECK(strlen(got.reason) == 48 && got.role[0] == '?' && strlen(got.role) == 39);
+        proto_free(encoded, size);
+}
+
 static void what_does_not_fit_is_refused(void)
 {
         halfkey_v1_Refusal refusal;
@@ -70,6 +87,7 @@ int main(void)
 {
         RUN(goes_there_and_back);
         RUN(strings_are_plain_text_or_refused);
+        RUN(cut_strings_can_be_decoded);
         RUN(what_does_not_fit_is_refused);
         return 0;
 }

@@ -5,6 +5,7 @@
 #include "desk.h"
 
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "proto/cluster.pb.h"
 #include "synth.h"
 
@@ -141,6 +142,45 @@ static void events_come_in_pages(void)
         CHECK(p.n == 2500 && p.largest == 7);
 }
 
+/* ---- texts ---------------------------------------------------------------------------------------------- */
+
+/* Sentences quote what the node sent, cut by bytes. The reader of a message refuses all of it for one bad string.
+ */
+static void what_was_cut_can_be_read(void)
+{
+        cleanup_desk Desk d = { 0 };
+        char text[600] = "";
+        Pages p;
+
+        desk_init(&d);
+        put_nodes(&d, 2);
+        for (size_t i = 0; i < 50; i++) {
+                static const char *const ends[] = { "\xc3\xa9", "\xe2\x82\xac", "\x1b", "\xa0" };
+                halfkey_v1_Refusal refusal;
+                Reader r;
+                uint32_t c;
+
+                memset(text, 'a', 180 + i);
+                (void)snprintf(text + 180 + i, sizeof(text) - 180 - i, "%s", ends[i % ARRAY_SIZE(ends)]);
+                CHECK_RESULT(refuse(&refusal, REFUSAL_POLICY_IMAGE, "%.200s: %.200s and so on", text, text),
+                             VERIFIER_E_REFUSED);
+                r = READER_INIT(BYTES(refusal.sentence, strlen(refusal.sentence)));
+                while (reader_left(&r) > 0) CHECK(utf8_decode(&r, &c) == 0 && utf8_printable(c));
+        }
+        for (unsigned i = 0; i < 2; i++) { /* as earlier versions stored them */
+                NodeLocal local = { .id = { 0, (uint8_t)i } };
+                AuditEntry e = { .at = 1, .kind = "test" };
+
+                (void)snprintf(local.refusal, sizeof(local.refusal), "has '%s' and", i ? "\xc3" : "\x1b[2J");
+                (void)snprintf(e.text, sizeof(e.text), "%s", i ? "caf\xc3" : "x\xa0y");
+                CHECK_OK(store_commit(d.v.service.store, &(StoreChange){ .local = &local, .audit = &e }));
+        }
+        p = list_nodes(&d, "", 0);
+        CHECK(p.n == 2);
+        p = list_events(&d, 0, 0);
+        CHECK(p.n == 2);
+}
+
 /* ---- policies ------------------------------------------------------------------------------------------- */
 
 static const char good_line[] = "root=UUID=1 ro quiet";
@@ -170,6 +210,30 @@ static void scene_deinit(Scene *s)
         synth_deinit(&s->log);
 }
 #define cleanup_scene _cleanup_(scene_deinit)
+
+/* The kernel ends a word at the byte 0xa0, in the middle of a letter. */
+static void a_cut_word_is_audited(void)
+{
+        static const char line[] = "/vmlinuz ro rd.break=\xc3\xa0x";
+        cleanup_scene Scene s = { 0 };
+        cleanup_synth Synth log = { 0 };
+        SoftReply r;
+        Pages p;
+
+        scene_init(&s);
+        synth_init(&log, (const HashAlg[]){ HASH_SHA256 }, 1);
+        synth_boot(&log, true, line);
+        s.n.log = synth_bytes(&log);
+        s.n.command_line = line;
+        r = soft_unlock(&s.d.v, &s.n);
+        CHECK_TEXT(r.reason, "policy-command-line");
+        CHECK(strstr(r.sentence, "has 'rd.break=?', which"));
+        CHECK(strstr(soft_last_text(&s.d.v), "has 'rd.break=?', which"));
+        p = list_nodes(&s.d, "", 0);
+        CHECK(p.n == 1);
+        p = list_events(&s.d, 0, 0);
+        CHECK(p.n > 1);
+}
 
 static RpcStatus label(Scene *s, const char *text, halfkey_v1_Node *ret)
 {
@@ -352,6 +416,8 @@ int main(void)
 {
         RUN(nodes_come_in_pages);
         RUN(events_come_in_pages);
+        RUN(what_was_cut_can_be_read);
+        RUN(a_cut_word_is_audited);
         RUN(policies_are_tried_before_they_are_put);
         RUN(a_policy_takes_the_place_of_the_adopted_boot);
         RUN(what_was_seen_does_not_go_down);

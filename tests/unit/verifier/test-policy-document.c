@@ -93,6 +93,8 @@ static void mistakes_are_named_by_their_path(void)
                 { HEAD ", \"images\": {\"digests\": [\"" HEX64 "\", 5]}}", "$.images.digests[1]" },
                 { HEAD ", \"command_line\": {\"require\": [\"\"]}}", "$.command_line.require[0]" },
                 { HEAD ", \"command_line\": {\"forbid\": \"x\"}}", "$.command_line.forbid" },
+                { HEAD ", \"command_line\": {\"forbid\": [\"a\\u202eb\"]}}", "$.command_line.forbid[0]" },
+                { HEAD ", \"firmware\": {\"minimum\": \"1\\u001b[2J\"}}", "$.firmware.minimum" },
                 { HEAD ", \"uki\": {\"linux\": \"any\"}}", "$.uki.linux" },
                 { HEAD ", \"uki\": {\".linux\": \"all\"}}", "$.uki..linux" },
                 { HEAD ", \"uki\": [\".linux\"]}", "$.uki" },
