@@ -259,7 +259,9 @@ const Verb verb_cluster_node_label = {
         .arguments = "[OPTION...] NODE KEY=VALUE...",
         .summary = "Give a node labels, by which policies choose their nodes",
         .help = NODE_HELP
-        "KEY- takes a label away. Keys and values are of A-Z a-z 0-9 . _ / -\n\n" CLUSTER_OPTIONS_HELP,
+        "KEY- takes a label away. Keys and values are of A-Z a-z 0-9 . _ / -\n"
+        "Not done where an active node would be refused then with the boot it was last accepted in.\n\n"
+        "  --accept-refusals 1  it may be refused\n" CLUSTER_OPTIONS_HELP,
         .run = run_label,
 };
 
@@ -270,7 +272,8 @@ static int run_label(int argc, char **argv)
         ClusterArgs args;
         int r;
 
-        r = cluster_parse(&verb_cluster_node_label, argc, argv, CLUSTER_ARGS_MORE, "NODE", &args);
+        r = cluster_parse(&verb_cluster_node_label, argc, argv, CLUSTER_ARGS_MORE | CLUSTER_OPT_ACCEPT, "NODE",
+                          &args);
         if (r != 0) return r;
         if (args.n_more == 0 || args.n_more > ARRAY_SIZE(request.change))
                 return cli_usage(&verb_cluster_node_label, "which labels? One to %zu of KEY=VALUE or KEY-",
@@ -282,6 +285,7 @@ static int run_label(int argc, char **argv)
                 PROTO_SET_TEXT(request.change[i], args.more[i]);
         }
         request.change_count = (pb_size_t)args.n_more;
+        request.accept_refusals = args.accept_refusals;
         r = cluster_call(&args, CLUSTER_METHOD("LabelNode", LabelNodeRequest, Node), &request, &reply);
         return r != 0 ? r : print_node(&args, &reply);
 }

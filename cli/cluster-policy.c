@@ -55,8 +55,9 @@ const Verb verb_cluster_policy_put = {
         .arguments = "[OPTION...] FILE",
         .summary = "Put a policy in force",
         .help = "FILE is JSON (docs/policy.schema.json); - is standard input. The policy of the same name is\n"
-                "replaced. Refused where active nodes would be refused with the boot they were last\n"
-                "accepted in, unless as many are accepted.\n\n"
+                "replaced. Not done where active nodes would be refused with the boot they were last\n"
+                "accepted in, by this policy or for what the one before it no longer covers, unless as\n"
+                "many are accepted.\n\n"
                 "  --accept-refusals N  so many nodes may be refused\n" CLUSTER_OPTIONS_HELP,
         .run = run_put,
 };
@@ -173,8 +174,10 @@ const Verb verb_cluster_policy_remove = {
         .words = "cluster policy remove",
         .arguments = "[OPTION...] NAME",
         .summary = "Take a policy out of force",
-        .help = "Its nodes are judged by the other policies that match them, and by their adopted "
-                "boots.\n\n" CLUSTER_OPTIONS_HELP,
+        .help = "Its nodes are judged by the other policies that match them, and by their adopted\n"
+                "boots. Not done where active nodes would be refused then with the boot they were last\n"
+                "accepted in, unless as many are accepted.\n\n"
+                "  --accept-refusals N  so many nodes may be refused\n" CLUSTER_OPTIONS_HELP,
         .run = run_remove,
 };
 
@@ -185,12 +188,15 @@ static int run_remove(int argc, char **argv)
         ClusterArgs args;
         int r;
 
-        r = cluster_parse(&verb_cluster_policy_remove, argc, argv, 0, "NAME", &args);
+        r = cluster_parse(&verb_cluster_policy_remove, argc, argv, CLUSTER_OPT_ACCEPT, "NAME", &args);
         if (r != 0) return r;
+        request.accept_refusals = args.accept_refusals;
         PROTO_SET_TEXT(request.name, args.argument);
         r = cluster_call(&args, CLUSTER_METHOD("RemovePolicy", PolicyRequest, Policy), &request, &reply);
         if (r != 0) return r;
-        printf("%s@%" PRIu64 " is removed\n", reply.name, reply.version);
+        printf("%s@%" PRIu64 " is removed; of %" PRIu32 " active nodes %" PRIu32
+               " are refused now, and of %" PRIu32 " it cannot be told\n",
+               reply.name, reply.version, reply.nodes, reply.refused, reply.unknown);
         return fflush(stdout) == 0 ? EXIT_YES : EXIT_CANNOT;
 }
 
@@ -236,7 +242,9 @@ const Verb verb_cluster_policy_test = {
         .words = "cluster policy test",
         .arguments = "[OPTION...] FILE",
         .summary = "Say which nodes a policy would refuse, and why",
-        .help = "Judges the boot that each node it is for was last accepted in. Changes nothing.\n"
+        .help = "Judges the boot that each active node it is for, or the policy of the same name was for,\n"
+                "was last accepted in, as a release would then: with the adopted boot and all other\n"
+                "policies. Changes nothing.\n"
                 "Exit: 0 none is refused, 1 some are or would be, 2 cannot tell.\n\n" CLUSTER_OPTIONS_HELP,
         .run = run_test,
 };

@@ -24,13 +24,27 @@ void admin_put_labels(const Labels *l, halfkey_v1_NodeLabel *ret, pb_size_t *ret
         *ret_n = (pb_size_t)l->n;
 }
 
+/* May a change be made that would refuse so many? */
+static int check_counts(const TrialCounts *c, uint32_t accepted, const char *see)
+{
+        if (c->refused + c->unknown <= accepted) return 0;
+        return error_set(
+                -ESTALE,
+                "of %u active nodes %u would be refused then, and of %u it cannot be told; the first is %s: "
+                "%s\n%sDo it all the same with --accept-refusals %u",
+                c->nodes, c->refused, c->unknown, c->first, c->why, see, c->refused + c->unknown);
+}
+
 static int change_labels(RpcServerCall *call, Service *s, const halfkey_v1_LabelNodeRequest *in, NodeRecord *ret)
 {
+        TrialCounts counts;
         AuditEntry e;
+        Labels before;
         int r;
 
         r = admin_find_node(s, in->node, ret);
         if (r != 0) return r;
+        before = ret->labels;
         admin_audit_of(call, s, ret, "node-labelled", &e);
         for (size_t i = 0; i < in->change_count && r == 0; i++) {
                 r = labels_change(&ret->labels, in->change[i]);
@@ -38,6 +52,12 @@ static int change_labels(RpcServerCall *call, Service *s, const halfkey_v1_Label
                                in->change[i]);
         }
         if (r < 0) return -EINVAL;
+        r = policy_trial_labels(s, ret, &before, &counts);
+        if (r == 0) r = check_counts(&counts, in->accept_refusals, "");
+        if (r < 0) return r;
+        if (counts.refused + counts.unknown > 0)
+                (void)snprintf(e.text + strlen(e.text), sizeof(e.text) - strlen(e.text), "; its next boot %s",
+                               counts.refused > 0 ? "would be refused" : "could not be judged");
         r = store_commit(s->store, &(StoreChange){ .node = ret, .audit = &e });
         if (r == 0) log_notice("%s: %s %s", e.kind, e.node, e.text);
         return r == STORE_E_CONFLICT ? -EAGAIN : r > 0 ? -EIO : r;
@@ -62,32 +82,33 @@ static void describe(const PolicyDocument *p, halfkey_v1_Policy *out)
         admin_put_labels(&p->nodes, out->label, &out->label_count);
 }
 
+static void put_counts(const TrialCounts *c, halfkey_v1_Policy *out)
+{
+        out->nodes = c->nodes;
+        out->refused = c->refused;
+        out->unknown = c->unknown;
+}
+
 static int put(RpcServerCall *call, Service *s, const halfkey_v1_PutPolicyRequest *in, halfkey_v1_Policy *out)
 {
         cleanup_policy_document PolicyDocument *p = NULL;
         TrialCounts counts;
+        PolicyTrial trial;
         char who[32];
         int r;
 
         r = policy_document_parse(PROTO_BYTES(in->document), &p);
         if (r < 0) return r == -EBADMSG || r == -EFBIG ? -EINVAL : r;
-        r = policies_try_all(s, p, &counts);
-        if (r < 0) return r;
-        if (counts.refused + counts.unknown > in->accept_refusals)
-                return error_set(
-                        -ESTALE,
-                        "of %u active nodes it would refuse %u, and of %u it cannot tell; the first is %s: %s\n"
-                        "See halfkey cluster policy test; put it all the same with --accept-refusals %u",
-                        counts.nodes, counts.refused, counts.unknown, counts.first, counts.why,
-                        counts.refused + counts.unknown);
+        r = policy_trial_init(&trial, s, p, NULL);
+        if (r == 0) r = policy_trial_all(&trial, &counts);
+        if (r == 0) r = check_counts(&counts, in->accept_refusals, "See halfkey cluster policy test. ");
+        if (r < 0) return r == -ENOSPC ? -EINVAL : r;
         admin_who(call, who);
         r = policies_put(s, p, PROTO_BYTES(in->document), who, &counts);
         if (r < 0) return r == -ENOSPC ? -EINVAL : r;
         describe(p, out);
         p = NULL; /* the service's now */
-        out->nodes = counts.nodes;
-        out->refused = counts.refused;
-        out->unknown = counts.unknown;
+        put_counts(&counts, out);
         out->at = s->now();
         return 0;
 }
@@ -157,7 +178,9 @@ void admin_policy_remove(RpcServerCall *call, Bytes request, void *userdata)
         halfkey_v1_PolicyRequest in = halfkey_v1_PolicyRequest_init_zero;
         halfkey_v1_Policy out = halfkey_v1_Policy_init_zero;
         const PolicyDocument *p;
+        TrialCounts counts;
         Service *s = userdata;
+        PolicyTrial trial;
         char who[32];
         int r;
 
@@ -165,15 +188,18 @@ void admin_policy_remove(RpcServerCall *call, Bytes request, void *userdata)
         p = policy_set_find(&s->policies, in.name);
         if (p) describe(p, &out);
         admin_who(call, who);
-        r = policies_remove(s, in.name, who);
+        r = policy_trial_init(&trial, s, NULL, in.name);
+        if (r == 0) r = policy_trial_all(&trial, &counts);
+        if (r == 0) r = check_counts(&counts, in.accept_refusals, "");
+        if (r == 0) r = policies_remove(s, in.name, who, &counts);
         if (r < 0) return admin_finish(call, r);
+        put_counts(&counts, &out);
         admin_reply(call, halfkey_v1_Policy_fields, &out);
 }
 
 typedef struct Testing {
         RpcServerCall *call;
-        Service *service;
-        const PolicyDocument *candidate;
+        PolicyTrial trial;
         unsigned left, scan_left;
         char last[NODE_TEXT_MAX + 1];
 } Testing;
@@ -189,9 +215,9 @@ static int test_node(const NodeRecord *n, void *userdata)
         if (t->left == 0 || t->scan_left == 0) return TEST_E_FULL;
         t->scan_left--;
         memcpy(t->last, n->name, sizeof(t->last));
-        if (!labels_match(&n->labels, &t->candidate->nodes)) return 0;
+        if (!policy_trial_concerns(&t->trial, n)) return 0;
         t->left--;
-        r = policies_try(t->service, t->candidate, n, &result, &refusal);
+        r = policy_trial_node(&t->trial, n, &result, &refusal);
         if (r < 0) return r;
         PROTO_SET_TEXT(out.node, n->name);
         out.refused = result == TRIAL_REFUSED;
@@ -214,10 +240,9 @@ void admin_policy_test(RpcServerCall *call, Bytes request, void *userdata)
 
         if (!admin_decode(call, halfkey_v1_TestPolicyRequest_fields, request, &in)) return;
         r = policy_document_parse(PROTO_BYTES(in.document), &p);
-        if (r < 0) return admin_finish(call, r == -EBADMSG || r == -EFBIG ? -EINVAL : r);
-        t = (Testing){
-                .call = call, .service = s, .candidate = p, .left = TEST_PAGE, .scan_left = TEST_PAGE_SCAN
-        };
+        t = (Testing){ .call = call, .left = TEST_PAGE, .scan_left = TEST_PAGE_SCAN };
+        if (r == 0) r = policy_trial_init(&t.trial, s, p, NULL);
+        if (r < 0) return admin_finish(call, r == -EBADMSG || r == -EFBIG || r == -ENOSPC ? -EINVAL : r);
         r = store_node_each_after(s->store, in.after, test_node, &t);
         if (r == TEST_E_FULL) {
                 PROTO_SET_TEXT(more.next, t.last);

@@ -34,81 +34,6 @@ int policies_load(Service *s)
         return store_policy_each(s->store, load_one, s);
 }
 
-/* ---- what a candidate would say ------------------------------------------------------------------------- */
-
-static int cannot_tell(halfkey_v1_Refusal *refusal, TrialResult *ret, const char *why)
-{
-        *refusal = (halfkey_v1_Refusal){ .reason = "unknown" };
-        (void)snprintf(refusal->sentence, sizeof(refusal->sentence), "%s", why);
-        *ret = TRIAL_UNKNOWN;
-        return 0;
-}
-
-int policies_try(Service *s, const PolicyDocument *candidate, const NodeRecord *n, TrialResult *ret,
-                 halfkey_v1_Refusal *refusal)
-{
-        const NodeBoot *b = n->last.present ? &n->last : &n->baseline;
-        cleanup_eventlog EventLog *log = NULL;
-        cleanup_free uint8_t *bytes = NULL;
-        cleanup_free char *line = NULL;
-        PolicyFloors floors = n->floors;
-        size_t size = 0;
-        int r;
-
-        if (!b->present) return cannot_tell(refusal, ret, "no boot of it was ever accepted");
-        r = store_boot_get(s->store, b->log_hash, &bytes, &size, &line);
-        if (r == STORE_E_ABSENT) return cannot_tell(refusal, ret, "the log of its last boot is not here");
-        if (r == 0) r = eventlog_parse(BYTES(bytes, size), &log);
-        if (r < 0) return r;
-        if (r > 0) return cannot_tell(refusal, ret, "the log of its last boot is malformed");
-        if (!line[0] && (candidate->command_line.present || candidate->files.present))
-                return cannot_tell(
-                        refusal, ret,
-                        "the command line of its last boot was not kept; it is with the next attestation");
-        r = policy_document_judge(
-                candidate,
-                &(PolicyBoot){ .log = log, .bank = (HashAlg)b->bank, .command_line = line, .floors = n->floors },
-                &floors, refusal);
-        if (r < 0) return r;
-        *ret = r == VERIFIER_E_REFUSED ? TRIAL_REFUSED : TRIAL_ACCEPTED;
-        return 0;
-}
-
-typedef struct Trial {
-        Service *service;
-        const PolicyDocument *candidate;
-        TrialCounts *counts;
-} Trial;
-
-static int try_node(const NodeRecord *n, void *userdata)
-{
-        const Trial *t = userdata;
-        TrialCounts *c = t->counts;
-        TrialResult result = TRIAL_ACCEPTED;
-        halfkey_v1_Refusal refusal;
-        int r;
-
-        if (n->state != NODE_ACTIVE || !labels_match(&n->labels, &t->candidate->nodes)) return 0;
-        r = policies_try(t->service, t->candidate, n, &result, &refusal);
-        if (r < 0) return r;
-        c->nodes++;
-        c->refused += result == TRIAL_REFUSED;
-        c->unknown += result == TRIAL_UNKNOWN;
-        if (result == TRIAL_ACCEPTED || c->first[0]) return 0;
-        memcpy(c->first, n->name, sizeof(c->first));
-        (void)snprintf(c->why, sizeof(c->why), "%.250s", refusal.sentence);
-        return 0;
-}
-
-int policies_try_all(Service *s, const PolicyDocument *candidate, TrialCounts *ret)
-{
-        TrialCounts counts = { 0 };
-        const int r = store_node_each(s->store, try_node, &(Trial){ s, candidate, &counts });
-
-        if (r == 0) *ret = counts;
-        return r > 0 ? -EIO : r;
-}
-
 /* ---- changes -------------------------------------------------------------------------------------------- */
 
 typedef struct Newest {
@@ -158,7 +83,7 @@ int policies_put(Service *s, PolicyDocument *p, Bytes document, const char *by, 
         return r;
 }
 
-int policies_remove(Service *s, const char *name, const char *by)
+int policies_remove(Service *s, const char *name, const char *by, const TrialCounts *counts)
 {
         AuditEntry e = { .at = s->now(), .kind = "policy-removed" };
         Newest newest = { .name = name };
@@ -168,7 +93,12 @@ int policies_remove(Service *s, const char *name, const char *by)
                 return error_set(-ENOENT, "no policy '%s': see halfkey cluster policy list", name);
         r = store_policy_each(s->store, find_newest, &newest);
         if (r != 0) return r > 0 ? -EIO : r;
-        (void)snprintf(e.text, sizeof(e.text), "%s@%" PRIu64 " by %s", name, newest.version, by);
+        (void)snprintf(
+                e.text, sizeof(e.text),
+                "%s@%" PRIu64
+                " by %s; for %u active nodes, of which %u would be refused without it, and it cannot be told of "
+                "%u",
+                name, newest.version, by, counts->nodes, counts->refused, counts->unknown);
         r = commit(s, &(StorePolicy){ name, newest.version + 1, e.at, { 0 } }, &e);
         if (r == 0) policy_set_remove(&s->policies, name);
         return r;

@@ -39,14 +39,21 @@ int policy_set_put(PolicySet *s, PolicyDocument *p)
         return 0;
 }
 
-void policy_set_remove(PolicySet *s, const char *name)
+void policy_set_forget(PolicySet *s, const char *name)
 {
         const size_t i = place_of(s, name);
 
         if (!policy_set_find(s, name)) return;
-        policy_document_free(s->policy[i]);
         s->n--;
         for (size_t k = i; k < s->n; k++) s->policy[k] = s->policy[k + 1];
+}
+
+void policy_set_remove(PolicySet *s, const char *name)
+{
+        PolicyDocument *p = policy_set_find(s, name) ? s->policy[place_of(s, name)] : NULL;
+
+        policy_set_forget(s, name);
+        policy_document_free(p);
 }
 
 void policy_set_deinit(PolicySet *s)

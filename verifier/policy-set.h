@@ -17,6 +17,8 @@ typedef struct PolicySet {
 _must_check_ int policy_set_put(PolicySet *s, PolicyDocument *p);
 /* NULL where there is none. */
 const PolicyDocument *policy_set_find(const PolicySet *s, const char *name);
+/* Takes it out without freeing it: it is another set's too. */
+void policy_set_forget(PolicySet *s, const char *name);
 void policy_set_remove(PolicySet *s, const char *name);
 void policy_set_deinit(PolicySet *s);
 

@@ -235,13 +235,18 @@ static void a_cut_word_is_audited(void)
         CHECK(p.n > 1);
 }
 
-static RpcStatus label(Scene *s, const char *text, halfkey_v1_Node *ret)
+static RpcStatus label_accepting(Scene *s, const char *text, uint32_t accept, halfkey_v1_Node *ret)
 {
-        halfkey_v1_LabelNodeRequest in = { .change_count = 1 };
+        halfkey_v1_LabelNodeRequest in = { .change_count = 1, .accept_refusals = accept };
 
         PROTO_SET_TEXT(in.node, soft_record(&s->d.v, s->n.id).name);
         PROTO_SET_TEXT(in.change[0], text);
         return DESK_ASK(&s->d, "LabelNode", LabelNodeRequest, &in, Node, ret, NULL, NULL);
+}
+
+static RpcStatus label(Scene *s, const char *text, halfkey_v1_Node *ret)
+{
+        return label_accepting(s, text, 0, ret);
 }
 
 /* A policy for role=web that allows these images. */
@@ -296,12 +301,18 @@ static halfkey_v1_PolicyVerdict test(Scene *s, const char *document)
         return ret;
 }
 
-static RpcStatus named(Scene *s, const char *method, const char *name, halfkey_v1_Policy *ret)
+static RpcStatus named_accepting(Scene *s, const char *method, const char *name, uint32_t accept,
+                                 halfkey_v1_Policy *ret)
 {
-        halfkey_v1_PolicyRequest in = { 0 };
+        halfkey_v1_PolicyRequest in = { .accept_refusals = accept };
 
         PROTO_SET_TEXT(in.name, name);
         return DESK_ASK(&s->d, method, PolicyRequest, &in, Policy, ret, NULL, NULL);
+}
+
+static RpcStatus named(Scene *s, const char *method, const char *name, halfkey_v1_Policy *ret)
+{
+        return named_accepting(s, method, name, 0, ret);
 }
 
 static void policies_are_tried_before_they_are_put(void)
@@ -387,6 +398,134 @@ static void a_policy_takes_the_place_of_the_adopted_boot(void)
         CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-changed-boot");
 }
 
+/* A node that boots another image than the adopted one, which a policy allows. */
+static void scene_with_new_image(Scene *s, char ret_document[static 1024])
+{
+        static const char *const images[] = { "\\EFI\\BOOT\\BOOTX64.EFI", "\\new.efi" };
+        static halfkey_v1_Node node;
+        static halfkey_v1_Policy p;
+
+        scene_init(s);
+        image_policy(images, 2, ret_document);
+        CHECK(put(s, ret_document, 0, &p).code == RPC_OK);
+        CHECK(label(s, "role=web", &node).code == RPC_OK);
+        synth_image(&s->log, 4, "\\new.efi");
+        s->n.log = synth_bytes(&s->log);
+        CHECK_TEXT(soft_unlock(&s->d.v, &s->n).reason, "");
+        s->n.capped = ATTEST_CAP_ATTESTED;
+        s->n.words = 4;
+        CHECK_TEXT(soft_reattest(&s->d.v, &s->n, ATTEST_CAP_ATTESTED).reason, "");
+        soft_boot(&s->n);
+}
+
+static void is_warned(RpcStatus status)
+{
+        CHECK(status.code == RPC_FAILED_PRECONDITION);
+        if (!strstr(status.message, "of 1 active nodes 1 would be refused then") ||
+            !strstr(status.message, "this boot is not the adopted one") ||
+            !strstr(status.message, "--accept-refusals 1")) {
+                fprintf(stderr, "%s\n", status.message);
+                exit(1);
+        }
+}
+
+/* A policy that lets a boot pass lets it pass for what it covers; the adopted boot counts for the rest. */
+static void a_trial_has_the_adopted_boot(void)
+{
+        cleanup_scene Scene s = { 0 };
+        static halfkey_v1_Policy p;
+        halfkey_v1_PolicyVerdict v;
+        char document[1024], *at;
+
+        scene_with_new_image(&s, document);
+        CHECK(put(&s, document, 0, &p).code == RPC_OK);
+        at = strstr(document, "[4]");
+        CHECK(at);
+        memcpy(at, "[ ]", 3); /* the same rule, and nothing covered */
+        v = test(&s, document);
+        CHECK(v.refused);
+        CHECK_TEXT(v.reason, "policy-changed-boot");
+        is_warned(put(&s, document, 0, &p));
+        CHECK(put(&s, document, 1, &p).code == RPC_OK);
+        CHECK(p.refused == 1);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-changed-boot"); /* as was said */
+        CHECK_OK(soft_operator(&s.d.v, s.n.id, node_approve)); /* its next boot is adopted, whatever it is */
+        v = test(&s, document);
+        CHECK(v.node[0] && !v.refused);
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "");
+}
+
+/* Nodes that the policy before it was for are tried, and so are those of a removed one. */
+static void what_no_longer_applies_is_tried(void)
+{
+        cleanup_scene Scene s = { 0 };
+        static halfkey_v1_Policy p;
+        halfkey_v1_PolicyVerdict v;
+        char document[1024], *at;
+
+        scene_with_new_image(&s, document);
+        at = strstr(document, "\"web\"}");
+        CHECK(at);
+        memcpy(at, "\"dbs\"", 5);
+        v = test(&s, document);
+        CHECK(v.refused);
+        is_warned(put(&s, document, 0, &p));
+        is_warned(named(&s, "RemovePolicy", "web", &p));
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, ""); /* it is in force still */
+        CHECK(named_accepting(&s, "RemovePolicy", "web", 1, &p).code == RPC_OK);
+        CHECK(p.nodes == 1 && p.refused == 1 && p.unknown == 0);
+        CHECK(strstr(soft_last_text(&s.d.v), "1 would be refused without it"));
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-changed-boot");
+}
+
+static void labels_are_tried(void)
+{
+        static const char *const others[] = { "\\other.efi" };
+        cleanup_scene Scene s = { 0 };
+        static halfkey_v1_Node node;
+        static halfkey_v1_Policy p;
+        char document[1024];
+        RpcStatus status;
+
+        scene_with_new_image(&s, document);
+        is_warned(label(&s, "role-", &node));
+        CHECK(soft_record(&s.d.v, s.n.id).labels.n == 1);
+        CHECK(label(&s, "place=here", &node).code == RPC_OK); /* no policy asks for it */
+        CHECK(label_accepting(&s, "role-", 1, &node).code == RPC_OK);
+        CHECK(strstr(soft_last_text(&s.d.v), "role-; its next boot would be refused"));
+        CHECK_TEXT(soft_unlock(&s.d.v, &s.n).reason, "policy-changed-boot");
+        CHECK(label(&s, "role=web", &node).code == RPC_OK);
+        CHECK(label_accepting(&s, "role=db", 1, &node).code == RPC_OK);
+        image_policy(others, 1, document);
+        CHECK(put(&s, document, 0, &p).code == RPC_OK);
+        CHECK(p.nodes == 0);
+        status = label(&s, "role=web", &node);
+        CHECK(status.code == RPC_FAILED_PRECONDITION && strstr(status.message, "policy web@2, images"));
+}
+
+/* One policy lets it pass, and another does not. */
+static void a_trial_has_the_other_policies(void)
+{
+        static const char *const booted[] = { "\\EFI\\BOOT\\BOOTX64.EFI" }, *const others[] = { "\\other.efi" };
+        cleanup_scene Scene s = { 0 };
+        static halfkey_v1_Node node;
+        static halfkey_v1_Policy p;
+        halfkey_v1_PolicyVerdict v;
+        char document[1024], *at;
+
+        scene_init(&s);
+        CHECK(label(&s, "role=web", &node).code == RPC_OK);
+        image_policy(others, 1, document);
+        CHECK(put(&s, document, 1, &p).code == RPC_OK);
+        image_policy(booted, 1, document);
+        at = strstr(document, "\"web\"");
+        CHECK(at);
+        memcpy(at, "\"two\"", 5);
+        v = test(&s, document);
+        CHECK(v.refused && strstr(v.sentence, "policy web@1, images"));
+        CHECK(put(&s, document, 0, &p).code == RPC_FAILED_PRECONDITION);
+}
+
 static void what_was_seen_does_not_go_down(void)
 {
         static const char document[] =
@@ -420,6 +559,10 @@ int main(void)
         RUN(a_cut_word_is_audited);
         RUN(policies_are_tried_before_they_are_put);
         RUN(a_policy_takes_the_place_of_the_adopted_boot);
+        RUN(a_trial_has_the_adopted_boot);
+        RUN(what_no_longer_applies_is_tried);
+        RUN(labels_are_tried);
+        RUN(a_trial_has_the_other_policies);
         RUN(what_was_seen_does_not_go_down);
         return 0;
 }
