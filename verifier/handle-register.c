@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "proto/message.h"
 #include "verifier/half.h"
 
@@ -185,6 +186,16 @@ static bool is_repeated(const NodeRecord *n, const RegisterState *reg)
                bytes_equal(BYTES_ARRAY(n->registration.secret_hash), BYTES_ARRAY(reg->secret_hash));
 }
 
+/* Is it answered as before, with the same half and the same approval? That is the only answer that may be counted
+ * instead of audited: any other gives this TPM something it did not have. */
+static bool is_answered_again(const Appraisal *a, const RegisterState *reg)
+{
+        const Digest now = verdict_pcr7(a), *before = &a->node.registration.approved_pcr7;
+
+        return is_repeated(&a->node, reg) && before->alg == now.alg &&
+               bytes_equal(digest_bytes(before), digest_bytes(&now));
+}
+
 static int check_may_register(Appraisal *a, const RegisterState *reg, const EnrolmentRecord *enrolment)
 {
         const NodeRecord *n = &a->node;
@@ -265,12 +276,29 @@ static int prepare_node(Appraisal *a, const RegisterState *reg, Secret **ret_hal
         return 0;
 }
 
-static int store_registration(Appraisal *a, const RegisterState *reg, const EnrolmentRecord *enrolment)
+/* Shall this answer be audited? If not it is counted. */
+static bool must_be_audited(const Appraisal *a, bool again, AuditEntry *e)
+{
+        PaceNode *pace;
+
+        if (!again) return true;
+        pace = verdict_pace(a);
+        if (pace_audit(pace, "register", "", e->id)) return true;
+        pace->at = e->at;
+        pace->refused = false;
+        memcpy(pace->node, e->node, sizeof(pace->node));
+        (void)snprintf(pace->last, sizeof(pace->last), "registered again, %.400s", e->text);
+        utf8_make_printable(pace->last);
+        return false;
+}
+
+/* again: as is_answered_again() said before the record was changed. */
+static int store_registration(Appraisal *a, const RegisterState *reg, const EnrolmentRecord *enrolment, bool again)
 {
         const StoreLog log = verdict_log(a);
         StoreEnrolmentUse use;
         AuditEntry e;
-        bool again;
+        bool audited;
         int r;
 
         memcpy(use.secret_hash, reg->secret_hash, sizeof(use.secret_hash));
@@ -280,13 +308,13 @@ static int store_registration(Appraisal *a, const RegisterState *reg, const Enro
                           "with enrolment secret %s, generation %llu, %s, trusted %s; %s", enrolment->id,
                           (unsigned long long)a->node.registration.half.generation, node_state_name(a->node.state),
                           reg->trusted, a->facts);
-        again = a->node.revision > 0 && !pace_audit(verdict_pace(a), "register", "", e.id);
+        audited = must_be_audited(a, again, &e);
         r = verdict_commit(a->service, &(StoreChange){ .node = &a->node,
                                                        .local = &a->local,
                                                        .use = &use,
-                                                       .audit = again ? NULL : &e,
+                                                       .audit = audited ? &e : NULL,
                                                        .log = a->node.committed ? NULL : &log });
-        if (r == 0 && !again) log_notice("%s registered %s", e.node, e.text);
+        if (r == 0 && audited) log_notice("%s registered %s", e.node, e.text);
         return r;
 }
 
@@ -313,6 +341,7 @@ static int proof_steps(Appraisal *a, const RegisterState *reg, const halfkey_v1_
 {
         cleanup_secret Secret *half = NULL;
         EnrolmentRecord enrolment;
+        bool again = false;
         int r;
 
         r = find_node(a, reg);
@@ -327,9 +356,10 @@ static int proof_steps(Appraisal *a, const RegisterState *reg, const halfkey_v1_
         r = appraise_policy(a);
         if (r != 0) return r;
         r = find_node(a, reg);
+        if (r == 0) again = is_answered_again(a, reg);
         if (r == 0) r = prepare_node(a, reg, &half);
         if (r == 0) r = fill_result(a, half, ret);
-        if (r == 0) r = store_registration(a, reg, &enrolment);
+        if (r == 0) r = store_registration(a, reg, &enrolment, again);
         return r;
 }
 

@@ -31,13 +31,14 @@ enum {
 typedef struct PaceNode {
         uint8_t id[NODE_ID_SIZE];
         uint64_t from; /* when the window began; 0: unused */
-        uint64_t at;   /* the last refusal */
+        uint64_t at;   /* the last refusal, or answer that was given before */
         unsigned n_kinds;
         struct {
                 uint32_t hash;
                 char id[AUDIT_ID_MAX + 1];
         } kinds[PACE_KINDS_MAX];
         uint32_t repeated;             /* refusals that were only counted */
+        bool refused;                  /* the last that was only counted was a refusal */
         char node[AUDIT_NODE_MAX + 1]; /* as in the audit */
         char last[NODE_REFUSAL_MAX + 1];
 

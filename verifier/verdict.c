@@ -83,8 +83,8 @@ static void audit_count(Service *s, const PaceNode *n)
         (void)snprintf(e.text, sizeof(e.text), "%u more within %llu s, not listed one by one; the last: %s",
                        n->repeated, (unsigned long long)(n->at - n->from), n->last);
         known = store_node_get(s->store, n->id, &node) == 0 && store_local_get(s->store, n->id, &local) == 0;
-        if (known) (void)snprintf(local.refusal, sizeof(local.refusal), "%s", n->last);
-        r = verdict_commit(s, &(StoreChange){ .local = known ? &local : NULL, .audit = &e });
+        if (known && n->refused) (void)snprintf(local.refusal, sizeof(local.refusal), "%s", n->last);
+        r = verdict_commit(s, &(StoreChange){ .local = known && n->refused ? &local : NULL, .audit = &e });
         if (r < 0) log_error("repeated refusals could not be audited: %s", error_detail(r));
         else log_notice("refusals of %s: %s", e.node, e.text);
 }
@@ -119,6 +119,7 @@ static void audit_refusal(Appraisal *a)
         if (!pace_audit(pace, purpose, a->refusal.reason, a->refusal.id)) {
                 e = verdict_audit(a, "", NULL, "%s", "");
                 pace->at = a->service->now();
+                pace->refused = true;
                 memcpy(pace->node, e.node, sizeof(pace->node));
                 (void)snprintf(pace->last, sizeof(pace->last), "%s: %s", a->refusal.reason, a->refusal.sentence);
                 return;

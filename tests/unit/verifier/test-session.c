@@ -526,6 +526,44 @@ static void repeated_registrations_are_counted(void)
         CHECK(soft_audit_size(&s.v) <= before + 1);
 }
 
+/* Another half, or an approval of another PCR 7, is no answer that was given before. */
+static void each_new_answer_to_register_is_audited(void)
+{
+        static const char another_line[] = "/vmlinuz root=UUID=1 ro";
+        cleanup_stage Stage s = { 0 };
+        cleanup_synth Synth other = { 0 };
+        unsigned before;
+
+        stage_new(&s);
+        CHECK_TEXT(soft_register(&s.v, &s.n, s.v.secret).reason, "");
+        CHECK_TEXT(soft_register(&s.v, &s.n, s.v.secret).reason, "");
+        before = soft_audit_size(&s.v);
+        CHECK_TEXT(soft_register(&s.v, &s.n, s.v.secret).reason, "");
+        CHECK(soft_audit_size(&s.v) == before);
+        boot_log(&other, true, another_line);
+        synth_variable(&other, 7, EV_EFI_VARIABLE_AUTHORITY, "db", BYTES_LITERAL("another"));
+        s.n.log = synth_bytes(&other);
+        s.n.command_line = another_line;
+        CHECK_TEXT(soft_register(&s.v, &s.n, s.v.secret).reason, "");
+        CHECK(soft_audit_size(&s.v) == before + 1);
+        CHECK_TEXT(soft_last_kind(&s.v), "node-registered");
+        CHECK_TEXT(soft_register(&s.v, &s.n, s.v.secret).reason, ""); /* and this one again */
+        CHECK(soft_audit_size(&s.v) == before + 1);
+
+        CHECK_TEXT(soft_commit(&s.v, &s.n).reason, "");
+        CHECK_OK(soft_operator(&s.v, s.n.id, node_mark_reinstall));
+        before = soft_audit_size(&s.v);
+        CHECK(soft_register(&s.v, &s.n, s.v.secret).generation == 2);
+        CHECK(soft_audit_size(&s.v) == before + 1);
+        CHECK_TEXT(soft_last_kind(&s.v), "node-registered");
+
+        before = soft_audit_size(&s.v);
+        verdict_audit_counts(&s.v.service, UINT64_MAX);
+        CHECK(soft_audit_size(&s.v) == before + 1);
+        CHECK(strstr(soft_last_text(&s.v),
+                     "2 more within 0 s, not listed one by one; the last: registered again"));
+}
+
 static void searches_for_a_cause_are_limited(void)
 {
         cleanup_stage Stage s = { 0 };
@@ -615,6 +653,7 @@ int main(void)
         RUN(a_quote_is_taken_once_on_a_connection);
         RUN(repeated_refusals_are_counted);
         RUN(repeated_registrations_are_counted);
+        RUN(each_new_answer_to_register_is_audited);
         RUN(searches_for_a_cause_are_limited);
         RUN(logs_beyond_the_memory_wait);
         RUN(a_half_in_another_row_does_not_open);
