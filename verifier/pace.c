@@ -59,19 +59,33 @@ static uint32_t hash_of(const char *what, const char *reason)
         return h;
 }
 
+/* Do they tell of an old header, a TPM that was cleared or cloned, an attested boot that asks again, or evidence
+ * that was made up? */
+static bool is_grave(const char *reason)
+{
+        static const RefusalReason grave[] = { REFUSAL_TOKEN_HASH, REFUSAL_TOKEN_EPOCH, REFUSAL_COUNTERS_WENT_BACK,
+                                               REFUSAL_CAP_SEEN, REFUSAL_UNSEAL_POSSIBLE };
+
+        for (size_t i = 0; i < ARRAY_SIZE(grave); i++)
+                if (strcmp(reason, refusal_slug(grave[i])) == 0) return true;
+        return strncmp(reason, "evidence-", strlen("evidence-")) == 0;
+}
+
 bool pace_audit(PaceNode *n, const char *what, const char *reason, char ret_id[static AUDIT_ID_MAX + 1])
 {
         const uint32_t hash = hash_of(what, reason);
+        const bool grave = is_grave(reason);
         size_t i = 0;
 
         while (i < n->n_kinds && n->kinds[i].hash != hash) i++;
-        if (i == n->n_kinds && i < PACE_KINDS_MAX) {
+        if (i == n->n_kinds && i < PACE_KINDS_MAX && (grave || n->n_usual < PACE_KINDS_USUAL)) {
                 n->kinds[n->n_kinds++].hash = hash;
+                n->n_usual += !grave;
                 (void)snprintf(n->kinds[i].id, sizeof(n->kinds[i].id), "%s", ret_id);
                 return true;
         }
         n->repeated++;
-        (void)snprintf(ret_id, AUDIT_ID_MAX + 1, "%s", n->kinds[MIN(i, (size_t)PACE_KINDS_MAX - 1)].id);
+        (void)snprintf(ret_id, AUDIT_ID_MAX + 1, "%s", n->kinds[MIN(i, (size_t)n->n_kinds - 1)].id);
         return false;
 }
 

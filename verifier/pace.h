@@ -6,9 +6,10 @@
  * in the log and, where its log does not fit its quote, a search for the cause.
  *
  * For each node, in a window that begins with its first refusal:
- * - the first refusal of each kind is audited, PACE_KINDS_MAX kinds at most; the others are counted, and the count
- * is audited once the window is over. A refusal that is only counted carries the id of the audited one of its
- * kind, so that what a console shows is found;
+ * - the first refusal of each kind is audited, PACE_KINDS_USUAL kinds at most, and PACE_KINDS_MAX with those that
+ * tell of an attack: who could use the others up would hide these behind a count. The rest is counted, and the
+ * count is audited once the window is over. A refusal that is only counted carries the id of the audited one of
+ * its kind, so that what a console shows is found;
  * - PACE_SEARCHES_MAX searches for the cause of a mismatch; the last cause found is remembered and given again.
  * Over all nodes the searches take PACE_WORK_MAX of each PACE_WORK_S seconds.
  *
@@ -20,7 +21,8 @@
 
 enum {
         PACE_WINDOW_S = 600,
-        PACE_KINDS_MAX = 8,
+        PACE_KINDS_USUAL = 8,
+        PACE_KINDS_MAX = 40,
         PACE_SEARCHES_MAX = 3,
         PACE_WORK_S = 10,
         PACE_WORK_MAX = 1000000, /* microseconds, roughly: what a search is expected to take */
@@ -30,9 +32,9 @@ enum {
 
 typedef struct PaceNode {
         uint8_t id[NODE_ID_SIZE];
-        uint64_t from; /* when the window began; 0: unused */
-        uint64_t at;   /* the last refusal, or answer that was given before */
-        unsigned n_kinds;
+        uint64_t from;             /* when the window began; 0: unused */
+        uint64_t at;               /* the last refusal, or answer that was given before */
+        unsigned n_kinds, n_usual; /* all, and those that are not grave */
         struct {
                 uint32_t hash;
                 char id[AUDIT_ID_MAX + 1];

@@ -29,11 +29,45 @@ static void kinds_have_a_limit(void)
                 (void)snprintf(text, sizeof(text), "%u", i);
                 audited += pace_audit(n, "unlock", reason, text);
         }
-        CHECK(audited == PACE_KINDS_MAX && n->repeated == 30 - PACE_KINDS_MAX);
+        CHECK(audited == PACE_KINDS_USUAL && n->repeated == 30 - PACE_KINDS_USUAL);
         CHECK_TEXT(text, "7"); /* the last that was audited */
         (void)snprintf(text, sizeof(text), "x");
         CHECK(!pace_audit(n, "unlock", "reason-3", text));
         CHECK_TEXT(text, "3");
+        pace_free(p);
+}
+
+static void grave_kinds_are_not_hidden(void)
+{
+        static const char *const grave[] = { "token-hash", "token-epoch",          "counters-went-back",
+                                             "cap-seen",   "evidence-ek-imported", "evidence-quote-extra-data" };
+        char text[AUDIT_ID_MAX + 1], reason[32];
+        PaceNode ended, *n;
+        uint8_t id[NODE_ID_SIZE];
+        Pace *p = pace_new();
+        unsigned audited = 0;
+
+        CHECK(p);
+        id_of(1, id);
+        n = pace_node(p, id, 1000, &ended);
+        for (unsigned i = 0; i < 100; i++) {
+                (void)snprintf(reason, sizeof(reason), "reason-%u", i);
+                (void)snprintf(text, sizeof(text), "x");
+                (void)pace_audit(n, "unlock", reason, text);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(grave); i++) {
+                (void)snprintf(text, sizeof(text), "grave-%zu", i);
+                CHECK(pace_audit(n, "unlock", grave[i], text));
+                CHECK(!pace_audit(n, "unlock", grave[i], text)); /* each once */
+        }
+        CHECK_TEXT(text, "grave-5");
+        (void)snprintf(text, sizeof(text), "y");
+        CHECK(!pace_audit(n, "unlock", "reason-99", text));
+        for (unsigned i = 0; i < 100; i++) { /* they have a limit too */
+                (void)snprintf(reason, sizeof(reason), "evidence-%u", i);
+                audited += pace_audit(n, "reattest", reason, text);
+        }
+        CHECK(audited == PACE_KINDS_MAX - PACE_KINDS_USUAL - ARRAY_SIZE(grave));
         pace_free(p);
 }
 
@@ -105,6 +139,7 @@ static void searches_share_the_time(void)
 int main(void)
 {
         RUN(kinds_have_a_limit);
+        RUN(grave_kinds_are_not_hidden);
         RUN(a_window_ends);
         RUN(the_oldest_makes_room);
         RUN(searches_share_the_time);
