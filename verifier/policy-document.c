@@ -217,13 +217,15 @@ static int read_keys(const At *of, const char *key, PolicyKeys *ret)
 static int read_secure_boot(const At *top, PolicyDocument *p)
 {
         static const char *const keys[] = { "enabled", "PK", "KEK", "db", NULL };
-        At at;
+        At at, enabled;
         int r;
 
         r = member(top, "secure_boot", &at);
         if (r < 0 || !at.v) return r;
         p->secure_boot.present = true;
         r = only_keys(&at, keys);
+        if (r == 0) r = member(&at, "enabled", &enabled);
+        if (r == 0 && !enabled.v) r = fail(&enabled, "missing: must Secure Boot be on?");
         if (r == 0) r = read_bool(&at, "enabled", &p->secure_boot.enabled);
         if (r == 0) r = read_keys(&at, "PK", &p->secure_boot.pk);
         if (r == 0) r = read_keys(&at, "KEK", &p->secure_boot.kek);
@@ -457,7 +459,7 @@ static int read_golden(const At *top, PolicyDocument *p)
 static int check_covered(const PolicyDocument *p)
 {
         const uint32_t ruled = (p->images.present ? 1U << 4 : 0) |
-                               (p->secure_boot.present && p->authorities.present ? 1U << 7 : 0) |
+                               (p->secure_boot.enabled && p->authorities.present ? 1U << 7 : 0) |
                                (p->files.present && p->command_line.present ? 1U << 9 : 0) |
                                (p->uki.present ? 1U << 11 : 0) | (p->command_line.present ? 1U << 12 : 0) |
                                p->golden_pcrs;
@@ -466,8 +468,8 @@ static int check_covered(const PolicyDocument *p)
         if (!open) return 0;
         return error_set(
                 -EBADMSG,
-                "$.pcrs: PCR %d is covered and nothing says what may be in it (4: images, 7: secure_boot and "
-                "authorities, 9: files and command_line, 11: uki, 12: command_line; or golden)",
+                "$.pcrs: PCR %d is covered and nothing says what may be in it (4: images, 7: secure_boot.enabled "
+                "and authorities, 9: files and command_line, 11: uki, 12: command_line; or golden)",
                 __builtin_ctz(open));
 }
 

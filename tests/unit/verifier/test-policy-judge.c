@@ -215,19 +215,23 @@ static void secure_boot_and_its_keys(void)
         judge("\"secure_boot\": {\"enabled\": true}", (Recipe){ 0 }, NULL, NULL);
         judge("\"secure_boot\": {\"enabled\": true}", (Recipe){ .secure_boot_off = true }, "policy-secure-boot",
               "it is off");
-        judge("\"secure_boot\": {\"PK\": {\"certificates\": [\"@0 platform key@\"]}}", (Recipe){ 0 }, NULL, NULL);
-        judge("\"secure_boot\": {\"PK\": {\"certificates\": [\"@0 another@\"]}}", (Recipe){ 0 },
-              "policy-secure-boot", "secure_boot.PK: event 3 (PCR 7");
-        judge("\"secure_boot\": {\"KEK\": {\"certificates\": [\"@0 exchange key@\"]}}", (Recipe){ 0 }, NULL, NULL);
-        judge("\"secure_boot\": {\"db\": {\"certificates\": [\"@0 signer@\"]}}", (Recipe){ 0 }, NULL, NULL);
-        judge("\"secure_boot\": {\"db\": {\"certificates\": [\"@0 signer@\"]}}", (Recipe){ .db = "0 another" },
-              "policy-secure-boot", "secure_boot.db: event 5 (PCR 7");
-        /* what comes later under the name of db is not firmware's db */
-        judge("\"secure_boot\": {\"db\": {\"certificates\": [\"@0 signer@\"]}}", (Recipe){ .config_twice = true },
+        judge("\"secure_boot\": {\"enabled\": false, \"PK\": {\"certificates\": [\"@0 platform key@\"]}}",
+              (Recipe){ 0 }, NULL, NULL);
+        judge("\"secure_boot\": {\"enabled\": false, \"PK\": {\"certificates\": [\"@0 another@\"]}}",
+              (Recipe){ 0 }, "policy-secure-boot", "secure_boot.PK: event 3 (PCR 7");
+        judge("\"secure_boot\": {\"enabled\": false, \"KEK\": {\"certificates\": [\"@0 exchange key@\"]}}",
+              (Recipe){ 0 }, NULL, NULL);
+        judge("\"secure_boot\": {\"enabled\": false, \"db\": {\"certificates\": [\"@0 signer@\"]}}", (Recipe){ 0 },
               NULL, NULL);
-        judge("\"secure_boot\": {\"db\": {\"lists\": [\"@something else@\"]}}", (Recipe){ 0 },
+        judge("\"secure_boot\": {\"enabled\": false, \"db\": {\"certificates\": [\"@0 signer@\"]}}",
+              (Recipe){ .db = "0 another" }, "policy-secure-boot", "secure_boot.db: event 5 (PCR 7");
+        /* what comes later under the name of db is not firmware's db */
+        judge("\"secure_boot\": {\"enabled\": false, \"db\": {\"certificates\": [\"@0 signer@\"]}}",
+              (Recipe){ .config_twice = true }, NULL, NULL);
+        judge("\"secure_boot\": {\"enabled\": false, \"db\": {\"lists\": [\"@something else@\"]}}", (Recipe){ 0 },
               "policy-secure-boot", "PCR 7");
-        judge("\"secure_boot\": {}", (Recipe){ .unknown_state = true }, "policy-event", "event 7 (PCR 7");
+        judge("\"secure_boot\": {\"enabled\": false}", (Recipe){ .unknown_state = true }, "policy-event",
+              "event 7 (PCR 7");
 }
 
 static void authorities(void)
@@ -240,8 +244,8 @@ static void authorities(void)
         judge(STATE, (Recipe){ .late_dbx = true }, "policy-authority", "(PCR 7");
         judge(STATE ", \"pcrs\": [7]", (Recipe){ .unknown_state = true }, "policy-event", "event 7 (PCR 7");
         /* without a rule on SBAT its text is an authority too */
-        judge("\"secure_boot\": {}, \"authorities\": [\"@0 signer@\"]", (Recipe){ 0 }, "policy-authority",
-              "SbatLevel");
+        judge("\"secure_boot\": {\"enabled\": false}, \"authorities\": [\"@0 signer@\"]", (Recipe){ 0 },
+              "policy-authority", "SbatLevel");
 }
 
 static void images(void)
