@@ -473,6 +473,18 @@ static int check_covered(const PolicyDocument *p)
                 __builtin_ctz(open));
 }
 
+/* What shim measures of SBAT is only as good as shim: an old one that an authority vouches for, too, or anything
+ * that comes in shim's place, can measure the level it likes. So what is loaded is known by its digest or value,
+ * or left to the adopted boot. */
+static int check_sbat(const PolicyDocument *p)
+{
+        if (!p->sbat.present || !(p->pcrs >> 4 & 1) || p->golden_pcrs >> 4 & 1 || !p->images.by_authority)
+                return 0;
+        return error_set(-EBADMSG,
+                         "$.sbat: needs images.digests without by_authority, golden.4, or a PCR 4 that is not "
+                         "covered: an old shim measures any level");
+}
+
 bool policy_name_is_good(const char *name)
 {
         return name[0] && strlen(name) <= POLICY_NAME_MAX &&
@@ -518,6 +530,7 @@ static int read_all(const At *top, PolicyDocument *p)
         if (r == 0) r = read_firmware(top, p);
         if (r == 0) r = read_golden(top, p);
         if (r == 0) r = check_covered(p);
+        if (r == 0) r = check_sbat(p);
         return r;
 }
 

@@ -27,6 +27,12 @@ static const char *const config_names[CONFIG_COUNT] = { "PK",        "KEK",     
                                                         "dbt",       "dbr",         "SecureBoot", "SetupMode",
                                                         "AuditMode", "DeployedMode" };
 
+/* The lowest value that an event has. */
+typedef struct SbatFound {
+        const Event *event; /* NULL: none */
+        uint64_t value;
+} SbatFound;
+
 typedef struct Judge {
         const PolicyDocument *p;
         const PolicyBoot *boot;
@@ -34,10 +40,8 @@ typedef struct Judge {
         halfkey_v1_Refusal *refusal;
         PolicyFloors found;
         Config config[CONFIG_COUNT];
-        bool separated;    /* PCR 7's separator was seen */
-        const Event *sbat; /* the event with the lowest level; NULL: none */
-        Bytes sbat_text;   /* of it */
-        uint64_t sbat_level;
+        bool separated; /* PCR 7's separator was seen */
+        SbatFound level, generations[POLICY_COMPONENTS_MAX];
         const Event *command_line; /* what proves it; NULL: not asked */
 } Judge;
 
@@ -86,32 +90,72 @@ static int each_event(Judge *j, uint32_t pcr, JudgeEvent judge)
 
 /* ---- PCR 7 ---------------------------------------------------------------------------------------------- */
 
-/* The level of "sbat,1,2023012900"; 0 where it is something else. */
-static uint64_t sbat_level(Bytes text)
+/* A number of digits alone; 0 where it is something else. */
+static uint64_t number_of(Bytes text)
 {
-        static const char head[] = "sbat,1,";
-        char digits[24] = "";
-        size_t n = 0;
+        char digits[20] = "";
 
-        if (text.size <= sizeof(head) - 1 ||
-            !bytes_equal(BYTES(text.data, sizeof(head) - 1), BYTES(head, sizeof(head) - 1)))
-                return 0;
-        for (size_t i = sizeof(head) - 1; i < text.size && n < sizeof(digits) - 1; i++) {
-                if (text.data[i] < '0' || text.data[i] > '9') break;
-                digits[n++] = (char)text.data[i];
+        if (text.size == 0 || text.size >= sizeof(digits)) return 0; /* that many fit 64 bits */
+        for (size_t i = 0; i < text.size; i++) {
+                if (text.data[i] < '0' || text.data[i] > '9') return 0;
+                digits[i] = (char)text.data[i];
         }
         return strtoull(digits, NULL, 10);
 }
 
-/* Software that runs later can measure a newer one behind the true one: the lowest counts. */
+/* What is in front of the byte; moves *text behind it. */
+static Bytes cut_at(Bytes *text, char byte)
+{
+        const uint8_t *end = text->size > 0 ? memchr(text->data, byte, text->size) : NULL;
+        const size_t n = end ? (size_t)(end - text->data) : text->size, skipped = n + (end != NULL);
+        const Bytes ret = BYTES(text->data, n);
+
+        *text = BYTES(text->data + skipped, text->size - skipped);
+        return ret;
+}
+
+static bool is_text(Bytes b, const char *text)
+{
+        return bytes_equal(b, BYTES(text, strlen(text)));
+}
+
+/* The level of a first line "sbat,1,2023012900"; 0 where it is something else. */
+static uint64_t sbat_level(Bytes text)
+{
+        Bytes line = cut_at(&text, '\n');
+
+        return is_text(cut_at(&line, ','), "sbat") && is_text(cut_at(&line, ','), "1") ? number_of(line) : 0;
+}
+
+/* The generation of a line "shim,2", the lowest of several; 0 where there is none, or something else. */
+static uint64_t component_generation(Bytes text, const char *name)
+{
+        uint64_t least = 0;
+        bool found = false;
+
+        while (text.size > 0) {
+                Bytes line = cut_at(&text, '\n');
+                uint64_t generation;
+
+                if (!is_text(cut_at(&line, ','), name)) continue;
+                generation = number_of(cut_at(&line, ','));
+                if (!found || generation < least) least = generation;
+                found = true;
+        }
+        return least;
+}
+
+static void take_least(SbatFound *f, const Event *event, uint64_t value)
+{
+        if (!f->event || value < f->value) *f = (SbatFound){ event, value };
+}
+
+/* Software that runs later can measure a newer one behind the true one: the lowest counts, of each number. */
 static void take_sbat(Judge *j, const Event *event, Bytes text)
 {
-        const uint64_t level = sbat_level(text);
-
-        if (j->sbat && level >= j->sbat_level) return;
-        j->sbat = event;
-        j->sbat_text = text;
-        j->sbat_level = level;
+        take_least(&j->level, event, sbat_level(text));
+        for (size_t i = 0; i < j->p->sbat.n; i++)
+                take_least(&j->generations[i], event, component_generation(text, j->p->sbat.component[i].name));
 }
 
 static int judge_authority(Judge *j, const Event *event, const EventlogMeaning *m)
@@ -250,43 +294,21 @@ static int judge_dbx(Judge *j)
         return 0;
 }
 
-/* The generation of a line "shim,2" of the level; 0 where there is none. */
-static uint64_t component_generation(Bytes text, const char *name)
-{
-        const size_t n = strlen(name);
-
-        for (size_t at = 0; at < text.size;) {
-                const uint8_t *end = memchr(text.data + at, '\n', text.size - at);
-                const size_t length = (end ? (size_t)(end - text.data) : text.size) - at;
-                char digits[20] = "";
-
-                if (length > n + 1 && length - n - 1 < sizeof(digits) && text.data[at + n] == ',' &&
-                    bytes_equal(BYTES(text.data + at, n), BYTES(name, n))) {
-                        memcpy(digits, text.data + at + n + 1, length - n - 1);
-                        return strtoull(digits, NULL, 10);
-                }
-                at += length + 1;
-        }
-        return 0;
-}
-
 static int judge_sbat(Judge *j)
 {
         if (!j->p->sbat.present) return 0;
-        if (!j->sbat) return say(j, REFUSAL_POLICY_SBAT, "sbat", NULL, "no event says the SBAT level");
-        if (j->sbat_level < j->p->sbat.level)
-                return say(j, REFUSAL_POLICY_SBAT, "sbat.level", j->sbat, "is too low");
-        for (size_t i = 0; i < j->p->sbat.n; i++) {
-                const PolicyComponent *c = &j->p->sbat.component[i];
-
-                if (component_generation(j->sbat_text, c->name) < c->generation)
-                        return say(j, REFUSAL_POLICY_SBAT, "sbat.components", j->sbat, "has too low a generation");
-        }
+        if (!j->level.event) return say(j, REFUSAL_POLICY_SBAT, "sbat", NULL, "no event says the SBAT level");
+        if (j->level.value < j->p->sbat.level)
+                return say(j, REFUSAL_POLICY_SBAT, "sbat.level", j->level.event, "is too low");
+        for (size_t i = 0; i < j->p->sbat.n; i++)
+                if (j->generations[i].value < j->p->sbat.component[i].generation)
+                        return say(j, REFUSAL_POLICY_SBAT, "sbat.components", j->generations[i].event,
+                                   "has too low a generation");
         if (!j->p->sbat.monotonic) return 0;
-        if (j->sbat_level < j->boot->floors.sbat)
-                return say(j, REFUSAL_POLICY_SBAT, "sbat.monotonic", j->sbat,
+        if (j->level.value < j->boot->floors.sbat)
+                return say(j, REFUSAL_POLICY_SBAT, "sbat.monotonic", j->level.event,
                            "is lower than this node showed before");
-        j->found.sbat = j->sbat_level;
+        j->found.sbat = j->level.value;
         return 0;
 }
 

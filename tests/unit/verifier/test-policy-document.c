@@ -107,6 +107,13 @@ static void mistakes_are_named_by_their_path(void)
                 { HEAD ", \"uki\": [\".linux\"]}", "$.uki" },
                 { HEAD ", \"dbx\": {\"count\": -1}}", "$.dbx.count" },
                 { HEAD ", \"sbat\": {\"components\": {\"shim\": \"2\"}}}", "$.sbat.components.shim" },
+#define VOUCHED ", \"secure_boot\": {\"enabled\": true}, \"authorities\": [], \"images\": {\"by_authority\": true}"
+                { HEAD ", \"pcrs\": [4, 7]" VOUCHED ", \"sbat\": {}}", "$.sbat: needs images.digests" },
+                { HEAD ", \"pcrs\": [7]" VOUCHED ", \"sbat\": {}}", NULL },
+                { HEAD ", \"pcrs\": [4, 7]" VOUCHED "}", NULL },
+                { HEAD ", \"pcrs\": [4, 7]" VOUCHED ", \"sbat\": {}, \"golden\": {\"4\": [\"" HEX64 "\"]}}",
+                  NULL },
+                { HEAD ", \"pcrs\": [4], \"images\": {\"digests\": []}, \"sbat\": {}}", NULL },
                 { HEAD ", \"firmware\": {\"minimum\": 1}}", "$.firmware.minimum" },
                 { HEAD ", \"golden\": {\"15\": [\"" HEX64 "\"]}}", "$.golden.15" },
                 { HEAD ", \"golden\": {\"04\": [\"" HEX64 "\"]}}", "$.golden.04" },

@@ -210,6 +210,13 @@ static void judge(const char *rules, Recipe recipe, const char *reason, const ch
 
 #define STATE "\"secure_boot\": {\"enabled\": true}, \"authorities\": [\"@0 signer@\"], \"sbat\": {}"
 
+/* the authority, and shim's text */
+#define VOUCHED                                                                    \
+        "\"secure_boot\": {\"enabled\": true}, \"authorities\": [\"@0 signer@\", " \
+        "\"@0\nshim,2\ngrub,3\n@\"], \"pcrs\": "                                   \
+        "[4, 7], "                                                                 \
+        "\"images\": {\"by_authority\": true}"
+
 static void secure_boot_and_its_keys(void)
 {
         judge("\"secure_boot\": {\"enabled\": true}", (Recipe){ 0 }, NULL, NULL);
@@ -256,12 +263,9 @@ static void images(void)
         judge(listed, (Recipe){ .late_image = "\\EFI\\evil.efi" }, "policy-image", "\\EFI\\evil.efi");
         judge(listed, (Recipe){ .image = "\\other.efi" }, "policy-image", "\\other.efi");
         judge(listed, (Recipe){ .relabelled = true }, "policy-image", "(PCR 4, EV_SEPARATOR");
-        judge(STATE ", \"pcrs\": [4, 7], \"images\": {\"by_authority\": true}", (Recipe){ .image = "\\other.efi" },
-              NULL, NULL);
-        judge(STATE ", \"pcrs\": [4, 7], \"images\": {\"by_authority\": true}",
-              (Recipe){ .image = "\\other.efi", .secure_boot_off = true }, "policy-secure-boot", "off");
-        judge(STATE ", \"pcrs\": [4, 7], \"images\": {\"by_authority\": true}",
-              (Recipe){ .image = "\\other.efi", .authority = "0 stranger" }, "policy-authority", "PCR 7");
+        judge(VOUCHED, (Recipe){ .image = "\\other.efi" }, NULL, NULL);
+        judge(VOUCHED, (Recipe){ .image = "\\other.efi", .secure_boot_off = true }, "policy-secure-boot", "off");
+        judge(VOUCHED, (Recipe){ .image = "\\other.efi", .authority = "0 stranger" }, "policy-authority", "PCR 7");
 }
 
 static void command_lines(void)
@@ -337,6 +341,29 @@ static void sbat_levels(void)
         /* what is measured behind the true one does not help */
         judge("\"sbat\": {\"level\": 2024010100}", (Recipe){ .late_sbat = "sbat,1,2025010100\n" }, "policy-sbat",
               "SbatLevel");
+        judge("\"sbat\": {\"components\": {\"shim\": 2}}",
+              (Recipe){ .sbat = "sbat,1,2\nshim,1\n", .late_sbat = "sbat,1,2\nshim,2\n" }, "policy-sbat",
+              "SbatLevel");
+        /* one has the lower level, the other the lower generation: both count */
+        judge("\"sbat\": {\"components\": {\"shim\": 3}}",
+              (Recipe){ .sbat = "sbat,1,20\nshim,2\n", .late_sbat = "sbat,1,10\nshim,9\n" }, "policy-sbat",
+              "sbat.components");
+        judge("\"sbat\": {\"components\": {\"shim\": 3}}",
+              (Recipe){ .sbat = "sbat,1,20\nshim,9\n", .late_sbat = "sbat,1,10\nshim,2\n" }, "policy-sbat",
+              "sbat.components");
+        judge("\"sbat\": {\"components\": {\"shim\": 2}}", (Recipe){ .sbat = "sbat,1,2\nshim,2\nshim,1\n" },
+              "policy-sbat", "sbat.components");
+        judge("\"sbat\": {\"components\": {\"shim\": 2, \"sbat\": 1}}", (Recipe){ .sbat = "sbat,1,2\nshim,2,x" },
+              NULL, NULL);
+        judge("\"sbat\": {\"components\": {\"shim\": 1}}", (Recipe){ .sbat = "sbat,1,2\nshim,2x\n" },
+              "policy-sbat", "sbat.components");
+        judge("\"sbat\": {\"components\": {\"shim\": 1}}", (Recipe){ .sbat = "sbat,1,2\nshim,-1\n" },
+              "policy-sbat", "sbat.components");
+        judge("\"sbat\": {\"components\": {\"shim\": 1}}", (Recipe){ .sbat = "sbat,1,2\nshim, 9\n" },
+              "policy-sbat", "sbat.components");
+        judge("\"sbat\": {\"level\": 1}", (Recipe){ .sbat = "sbat,1,2023012900x\n" }, "policy-sbat", "sbat.level");
+        judge("\"sbat\": {\"level\": 1}", (Recipe){ .sbat = "sbat,1,99999999999999999999\n" }, "policy-sbat",
+              "sbat.level");
         judge("\"sbat\": {\"level\": 1}", (Recipe){ .sbat = "nonsense" }, "policy-sbat", "SbatLevel");
         floors = judge_held("\"sbat\": {\"monotonic\": true}", &(Recipe){ 0 }, (PolicyFloors){ 0 }, NULL, NULL);
         CHECK(floors.sbat == 2023012900);
