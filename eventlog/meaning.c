@@ -86,6 +86,10 @@ static bool is_variable(Prover *p, const Event *event, EventlogMeaning *ret)
         ret->global = bytes_equal(v.guid, BYTES_ARRAY(guid_global));
         ret->security = bytes_equal(v.guid, BYTES_ARRAY(guid_security));
         ret->value = v.value;
+        ret->data = event->data;
+        while (v.name.size >= 2 && v.name.data[v.name.size - 1] == 0 && v.name.data[v.name.size - 2] == 0)
+                v.name.size -= 2; /* as ascii_name() does */
+        ret->setting = !authority_vouches(&v);
         return true;
 }
 

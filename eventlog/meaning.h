@@ -23,7 +23,9 @@ typedef struct EventlogMeaning {
         char name[EVENTLOG_NAME_SIZE]; /* the variable's or the section's; "" for a variable whose name is not
                                         * short printable ASCII; a version as UTF-8, "" where it does not fit */
         bool global, security;         /* the variable's owner: EFI global, image security database */
-        Bytes value;                   /* the variable's, a view */
+        bool setting; /* one of shim's settings, which vouches for nothing: SbatLevel, MokSBState ... */
+        Bytes value;  /* the variable's, a view */
+        Bytes data;   /* all of UEFI_VARIABLE_DATA, its owner and name too, a view */
 } EventlogMeaning;
 
 /* 0, or a failure of the hasher. */

@@ -10,8 +10,8 @@
  *   "nodes": { "role": "web" },         labels, all of which a node must have; {}: every node
  *   "pcrs": [4, 7, 11],                 covered: every event of them must be allowed by a rule
  *   "secure_boot": { "enabled": true, "PK": KEYS, "KEK": KEYS, "db": KEYS },
- *   "authorities": [ HASH... ],         who vouched for loaded images: SHA-256 of a certificate, of an image's
- *                                       Authenticode hash, or of a variable's text
+ *   "authorities": [ HASH... ],         who vouched for loaded images: SHA-256 of a certificate, or of an image's
+ *                                       Authenticode hash; shim's settings: SHA-256 of the event's data
  *   "images": { "digests": [ DIGEST... ], "by_authority": false },
  *   "command_line": { "exact": [ TEXT... ], "require": [ WORD... ], "forbid": [ WORD... ] },
  *   "files": [ DIGEST... ],             what loader and kernel measured in PCR 9

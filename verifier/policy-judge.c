@@ -158,15 +158,36 @@ static void take_sbat(Judge *j, const Event *event, Bytes text)
                 take_least(&j->generations[i], event, component_generation(text, j->p->sbat.component[i].name));
 }
 
-static int judge_authority(Judge *j, const Event *event, const EventlogMeaning *m)
+/* Those that turn off what shim or the kernel would check. */
+static bool weakens_shim(const EventlogMeaning *m)
 {
-        EventlogSignature s;
+        return strcmp(m->name, "MokSBState") == 0 || strcmp(m->name, "MokDBState") == 0 ||
+               strcmp(m->name, "MokPolicy") == 0;
+}
+
+/* A setting is what its name and value are together: 01 is good for MokListTrusted, and not for MokSBState. */
+static int judge_setting(Judge *j, const Event *event, const EventlogMeaning *m)
+{
+        uint8_t hash[SHA256_SIZE];
         int r;
 
         if (strcmp(m->name, "SbatLevel") == 0) {
                 take_sbat(j, event, m->value);
                 if (j->p->sbat.present) return 0;
         }
+        if (!j->p->authorities.present && !weakens_shim(m)) return 0;
+        r = hash_sha256(m->data, hash);
+        if (r < 0) return r;
+        if (holds(&j->p->authorities.digests, HASH_SHA256, BYTES_ARRAY(hash))) return 0;
+        return say(j, REFUSAL_POLICY_AUTHORITY, "authorities", event, "is a setting of shim that is not allowed");
+}
+
+static int judge_authority(Judge *j, const Event *event, const EventlogMeaning *m)
+{
+        EventlogSignature s;
+        int r;
+
+        if (m->setting) return judge_setting(j, event, m);
         if (!j->p->authorities.present) return 0;
         r = eventlog_authority(m->value, &s);
         if (r < 0) return r;

@@ -15,7 +15,8 @@ static const char line[] = "root=UUID=1 ro quiet";
 
 /* What a boot is made of, and what a test changes of it. */
 typedef struct Recipe {
-        const char *firmware, *line, *options, *sbat, *late_sbat, *authority, *db, *image, *late_image, *kernel;
+        const char *firmware, *line, *options, *sbat, *late_sbat, *authority, *setting, *setting_value, *db,
+                *image, *late_image, *kernel;
         const char *section, *unknown, *initrd;
         bool secure_boot_off, no_dbx, late_dbx, unknown_state, relabelled, config_twice, credential;
         unsigned n_dbx;
@@ -131,6 +132,9 @@ static void boot_init(Boot *b, const Recipe *r)
         if (r->late_sbat)
                 synth_variable(s, 7, EV_EFI_VARIABLE_AUTHORITY, "SbatLevel",
                                BYTES(r->late_sbat, strlen(r->late_sbat)));
+        if (r->setting)
+                synth_variable(s, 7, EV_EFI_VARIABLE_AUTHORITY, r->setting,
+                               BYTES(r->setting_value, strlen(r->setting_value)));
         synth_image(s, 4, or (r->image, "\\EFI\\BOOT\\BOOTX64.EFI"));
         if (r->late_image) synth_image(s, 4, r->late_image);
         if (r->relabelled) synth_event(s, 4, EV_SEPARATOR, BYTES_LITERAL("image evil"), BYTES("\0\0\0\0", 4));
@@ -147,7 +151,22 @@ static void boot_init(Boot *b, const Recipe *r)
         b->boot = (PolicyBoot){ .log = b->log, .bank = HASH_SHA256, .command_line = or (r->line, line) };
 }
 
-/* "@text@" in a policy stands for the SHA-256 of the text. */
+/* "NAME=VALUE": the SHA-256 of the variable as synth_variable() has it measured. */
+static void hash_of_variable(const char *text, size_t size, uint8_t ret[static SHA256_SIZE])
+{
+        const size_t n = (size_t)((const char *)memchr(text, '=', size) - text);
+        char name[32];
+        cleanup_synth Synth s = { 0 };
+        cleanup_eventlog EventLog *log = NULL;
+
+        (void)snprintf(name, sizeof(name), "%.*s", (int)n, text);
+        synth_init(&s, (const HashAlg[]){ HASH_SHA256 }, 1);
+        synth_variable(&s, 7, EV_EFI_VARIABLE_AUTHORITY, name, BYTES(text + n + 1, size - n - 1));
+        CHECK_OK(eventlog_parse(synth_bytes(&s), &log));
+        CHECK_OK(hash_sha256(log->events[log->n_events - 1].data, ret));
+}
+
+/* "@text@" in a policy stands for the SHA-256 of the text, "@=NAME=VALUE@" for that of a variable. */
 static PolicyDocument *policy(const char *rules)
 {
         cleanup_writer Writer w = WRITER_INIT(65536);
@@ -164,7 +183,8 @@ static PolicyDocument *policy(const char *rules)
                         writer_u8(&w, (uint8_t)*rules++);
                         continue;
                 }
-                CHECK_OK(hash_sha256(BYTES(rules + 1, (size_t)(end - rules - 1)), hash));
+                if (rules[1] == '=') hash_of_variable(rules + 2, (size_t)(end - rules - 2), hash);
+                else CHECK_OK(hash_sha256(BYTES(rules + 1, (size_t)(end - rules - 1)), hash));
                 hex_encode(BYTES_ARRAY(hash), digits);
                 writer_text(&w, digits);
                 rules = end + 1;
@@ -210,10 +230,13 @@ static void judge(const char *rules, Recipe recipe, const char *reason, const ch
 
 #define STATE "\"secure_boot\": {\"enabled\": true}, \"authorities\": [\"@0 signer@\"], \"sbat\": {}"
 
+#define STATE_AND(hash) \
+        "\"secure_boot\": {\"enabled\": true}, \"authorities\": [\"@0 signer@\", \"" hash "\"], \"sbat\": {}"
+
 /* the authority, and shim's text */
 #define VOUCHED                                                                    \
         "\"secure_boot\": {\"enabled\": true}, \"authorities\": [\"@0 signer@\", " \
-        "\"@0\nshim,2\ngrub,3\n@\"], \"pcrs\": "                                   \
+        "\"@=SbatLevel=sbat,1,2023012900\nshim,2\ngrub,3\n@\"], \"pcrs\": "        \
         "[4, 7], "                                                                 \
         "\"images\": {\"by_authority\": true}"
 
@@ -253,6 +276,34 @@ static void authorities(void)
         /* without a rule on SBAT its text is an authority too */
         judge("\"secure_boot\": {\"enabled\": false}, \"authorities\": [\"@0 signer@\"]", (Recipe){ 0 },
               "policy-authority", "SbatLevel");
+}
+
+static void settings_of_shim(void)
+{
+        static const char *const weak[] = { "MokSBState", "MokDBState", "MokPolicy" };
+        const char *by_value = STATE_AND("@\1@"), *trusted = STATE_AND("@=MokListTrusted=\1@");
+
+        judge(trusted, (Recipe){ .setting = "MokListTrusted", .setting_value = "\1" }, NULL, NULL);
+        judge(trusted, (Recipe){ .setting = "MokListTrusted", .setting_value = "\2" }, "policy-authority",
+              "MokListTrusted");
+        judge(by_value, (Recipe){ .setting = "MokListTrusted", .setting_value = "\1" }, "policy-authority",
+              "is a setting of shim that is not allowed");
+        for (size_t i = 0; i < ARRAY_SIZE(weak); i++) {
+                judge(trusted, (Recipe){ .setting = weak[i], .setting_value = "\1" }, "policy-authority", weak[i]);
+                judge(by_value, (Recipe){ .setting = weak[i], .setting_value = "\1" }, "policy-authority",
+                      weak[i]);
+                judge("\"secure_boot\": {\"enabled\": true}",
+                      (Recipe){ .setting = weak[i], .setting_value = "\1" }, "policy-authority", weak[i]);
+                judge("\"dbx\": {}", (Recipe){ .setting = weak[i], .setting_value = "\1" }, "policy-authority",
+                      weak[i]);
+        }
+        judge(STATE_AND("@=MokSBState=\1@"), (Recipe){ .setting = "MokSBState", .setting_value = "\1" }, NULL,
+              NULL);
+        judge("\"secure_boot\": {\"enabled\": true}",
+              (Recipe){ .setting = "MokListTrusted", .setting_value = "\1" }, NULL, NULL);
+        /* a text whose 17th byte is that of a certificate is no certificate behind its owner */
+        judge("\"secure_boot\": {\"enabled\": true}, \"authorities\": [\"@0 signer@\", \"@0\nshim,2\ngrub,3\n@\"]",
+              (Recipe){ 0 }, "policy-authority", "SbatLevel");
 }
 
 static void images(void)
@@ -454,6 +505,7 @@ int main(void)
 {
         RUN(secure_boot_and_its_keys);
         RUN(authorities);
+        RUN(settings_of_shim);
         RUN(images);
         RUN(command_lines);
         RUN(files);
