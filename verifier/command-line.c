@@ -171,22 +171,96 @@ int command_line_judge(const char *text, char ret_word[static COMMAND_LINE_WORD_
         return r;
 }
 
-static bool is_word(const char *word, const char *wanted)
-{
-        const size_t n = strlen(wanted);
+/* ---- words that a policy asks for ------------------------------------------------------------------------ */
 
-        if (strcmp(word, wanted) == 0) return true;
-        return !strchr(wanted, '=') && strncmp(word, wanted, n) == 0 && word[n] == '=';
+/* Where the name ends: at its '=' or the end. */
+static size_t name_size(const char *word)
+{
+        return strcspn(word, "=");
 }
 
-bool command_line_has(const char *text, const char *wanted, bool anyhow)
+static bool is_named_as(const char *word, const char *wanted)
 {
-        for (size_t i = 0; i < (anyhow ? ARRAY_SIZE(cuttings) : 1); i++) {
-                char word[COMMAND_LINE_MAX + 1];
-                const char *at = text;
+        char a[COMMAND_LINE_MAX + 1], b[COMMAND_LINE_MAX + 1];
 
+        (void)snprintf(a, sizeof(a), "%.*s", (int)name_size(word), word);
+        (void)snprintf(b, sizeof(b), "%.*s", (int)name_size(wanted), wanted);
+        normalise(a);
+        normalise(b);
+        return strcmp(a, b) == 0;
+}
+
+/* Whether the kernel takes one name for the other: it does not tell '-' from '_', but small letters from large. */
+static bool is_same_to_kernel(const char *word, const char *wanted)
+{
+        const size_t n = name_size(wanted);
+
+        if (name_size(word) != n) return false;
+        for (size_t i = 0; i < n; i++)
+                if ((word[i] == '-' ? '_' : word[i]) != (wanted[i] == '-' ? '_' : wanted[i])) return false;
+        return true;
+}
+
+/* A wanted word without a value stands for any. */
+static bool has_value(const char *word, const char *wanted)
+{
+        const char *value = wanted + name_size(wanted);
+
+        return !*value || strcmp(word + name_size(word), value) == 0;
+}
+
+/* The next word as the kernel's next_arg() cuts it: a quote anywhere keeps spaces in the word, and is taken away
+ * only where the word or its value begins with it, with the one at the end. Moves *at behind it; false at the end.
+ */
+static bool next_kernel_word(const char **at, char dst[static COMMAND_LINE_MAX + 1])
+{
+        const char *p = *at, *start;
+        bool quoted, in_quote;
+        size_t n = 0, equals = 0, end;
+
+        while (is_space(&cuttings[0], *p)) p++;
+        if (!*p) return false;
+        quoted = in_quote = *p == '"';
+        start = p + quoted;
+        while (start[n] && (in_quote || !is_space(&cuttings[0], start[n]))) {
+                if (equals == 0 && start[n] == '=') equals = n;
+                if (start[n] == '"') in_quote = !in_quote;
+                n++;
+        }
+        *at = start + n;
+        end = n;
+        if (end > 0 && start[end - 1] == '"' && (quoted || (equals > 0 && start[equals + 1] == '"'))) end--;
+        n = 0;
+        for (size_t i = 0; i < end && n < COMMAND_LINE_MAX; i++)
+                if (!(equals > 0 && i == equals + 1 && start[i] == '"')) dst[n++] = start[i];
+        dst[n] = '\0';
+        return true;
+}
+
+bool command_line_requires(const char *text, const char *wanted)
+{
+        char word[COMMAND_LINE_MAX + 1];
+        bool found = false;
+
+        while (next_kernel_word(&text, word) && strcmp(word, "--") != 0) {
+                if (!is_named_as(word, wanted)) continue;
+                if (!has_value(word, wanted)) return false;
+                found |= is_same_to_kernel(word, wanted);
+        }
+        return found;
+}
+
+bool command_line_has(const char *text, const char *wanted)
+{
+        char word[COMMAND_LINE_MAX + 1];
+        const char *at = text;
+
+        while (next_kernel_word(&at, word))
+                if (is_named_as(word, wanted) && has_value(word, wanted)) return true;
+        for (size_t i = 0; i < ARRAY_SIZE(cuttings); i++) {
+                at = text;
                 while (next_word(&at, &cuttings[i], word, sizeof(word)))
-                        if (is_word(word, wanted)) return true;
+                        if (is_named_as(word, wanted) && has_value(word, wanted)) return true;
         }
         return false;
 }

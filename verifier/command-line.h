@@ -13,6 +13,9 @@ enum { COMMAND_LINE_WORD_MAX = 128, COMMAND_LINE_MAX = 4096 };
 /* 0: nothing of the kind. VERIFIER_E_REFUSED (1): *ret_word is the word, cut at the buffer. */
 _must_check_ int command_line_judge(const char *text, char ret_word[static COMMAND_LINE_WORD_MAX]);
 
-/* Whether the line has this word. One with '=' is looked for as it is, one without also with any value. anyhow: in
- * any of the ways that kernel, systemd and a shell cut a line; else as the kernel does. */
-bool command_line_has(const char *text, const char *word, bool anyhow);
+/* Both: NAME=VALUE is looked for with this value, NAME with any or none; in names '-' is '_', and large letters
+ * are small ones. Whether a word is in the line in any of the ways that kernel, systemd and a shell cut one. */
+bool command_line_has(const char *text, const char *word);
+/* Whether the kernel takes it from the line: cut as the kernel does, in front of "--", spelled as it spells it,
+ * and no other word of that name has another value. */
+bool command_line_requires(const char *text, const char *word);

@@ -456,10 +456,11 @@ static int judge_command_line(Judge *j)
                 exact |= strcmp(line, p->command_line.exact.text[i]) == 0;
         if (!exact) return say_word(j, "exact", line, "is none of those allowed:");
         for (size_t i = 0; i < p->command_line.require.n; i++)
-                if (!command_line_has(line, p->command_line.require.text[i], false))
-                        return say_word(j, "require", p->command_line.require.text[i], "lacks");
+                if (!command_line_requires(line, p->command_line.require.text[i]))
+                        return say_word(j, "require", p->command_line.require.text[i],
+                                        "lacks, or has with another value too,");
         for (size_t i = 0; i < p->command_line.forbid.n; i++)
-                if (command_line_has(line, p->command_line.forbid.text[i], true))
+                if (command_line_has(line, p->command_line.forbid.text[i]))
                         return say_word(j, "forbid", p->command_line.forbid.text[i], "has");
         return p->pcrs >> PCR_OPTIONS & 1 ? each_event(j, PCR_OPTIONS, judge_option_event) : 0;
 }

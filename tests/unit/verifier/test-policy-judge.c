@@ -327,10 +327,14 @@ static void command_lines(void)
         judge("\"command_line\": {\"require\": [\"ro\", \"root\"], \"forbid\": [\"debug\", \"root=UUID=2\"]}",
               (Recipe){ 0 }, NULL, NULL);
         judge("\"command_line\": {\"require\": [\"lockdown=integrity\"]}", (Recipe){ 0 }, "policy-command-line",
-              "lacks 'lockdown=integrity'");
+              "too, 'lockdown=integrity'");
         judge("\"command_line\": {\"require\": [\"root=UUID\"]}", (Recipe){ 0 }, "policy-command-line",
-              "lacks 'root=UUID'");
+              "too, 'root=UUID'");
         judge("\"command_line\": {\"forbid\": [\"root\"]}", (Recipe){ 0 }, "policy-command-line", "has 'root'");
+        judge("\"command_line\": {\"require\": [\"lockdown=integrity\"]}",
+              (Recipe){ .line = "lockdown=integrity lockdown=none" }, "policy-command-line", "another value");
+        judge("\"command_line\": {\"forbid\": [\"module.sig-enforce=0\"]}",
+              (Recipe){ .line = "Module.sig_enforce=0" }, "policy-command-line", "has 'module");
         judge("\"command_line\": {\"forbid\": [\"debug\"]}", (Recipe){ .line = "ro x=\"a debug b\"" },
               "policy-command-line", "has 'debug'");
         /* covered: nothing else may be in PCR 12 */

@@ -54,6 +54,51 @@ static void command_lines_are_told_apart(void)
         }
 }
 
+/* As lib/cmdline.c of Linux reads it. */
+static void words_are_required_as_the_kernel_reads_them(void)
+{
+        static const struct {
+                const char *line, *wanted;
+                bool required, has;
+        } lines[] = {
+                { "a lockdown=integrity b", "lockdown=integrity", true, true },
+                { "lockdown", "lockdown", true, true },
+                { "lockdown=none", "lockdown", true, true },
+                { "lockdown", "lockdown=integrity", false, false },
+                { "", "ro", false, false },
+                { "lockdown=integrity lockdown=none", "lockdown=integrity", false, true },
+                { "lockdown=none lockdown=integrity", "lockdown=integrity", false, true },
+                { "lockdown=integrity lockdown", "lockdown=integrity", false, true },
+                { "-- lockdown=integrity", "lockdown=integrity", false, true },
+                { "\"--\" ro", "ro", false, true },
+                { "--=1 ro", "ro", true, true },
+                { "mod-a.x_y=1", "mod_a.x-y=1", true, true },
+                { "mod-a.x_y=1 mod_a.x-y=2", "mod_a.x-y=1", false, true },
+                { "lock\"down=integrity\"", "lockdown=integrity", false, true },
+                { "x=\"a lockdown=integrity b\"", "lockdown=integrity", false, true },
+                { "\"lockdown=integrity\"", "lockdown=integrity", true, true },
+                { "lockdown=\"integrity\"", "lockdown=integrity", true, true },
+                { "lockdown=\"a b\" ro", "lockdown=a b", true, true },
+                { "lockdown=int\"egrity\"", "lockdown=integrity", false, true },
+                { "x=a\"b ro", "ro", false, true },
+                { "'ro'", "ro", false, true },
+                { "x\xa0ro", "ro", true, true },
+                { "LOCKDOWN=integrity", "lockdown=integrity", false, true },
+                { "lockdown=integrity Lockdown=none", "lockdown=integrity", false, true },
+                { "RO", "ro", false, true },
+                { "x=\"a\"b", "x=a\"b", true, true },
+                { "=ro", "ro", false, false },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+                if (command_line_requires(lines[i].line, lines[i].wanted) == lines[i].required &&
+                    command_line_has(lines[i].line, lines[i].wanted) == lines[i].has)
+                        continue;
+                fprintf(stderr, "%s: %s\n", lines[i].line, lines[i].wanted);
+                exit(1);
+        }
+}
+
 typedef struct Boot {
         Synth synth;
         EventLog *log;
@@ -142,6 +187,7 @@ static void secure_boot_may_be_required(void)
 int main(void)
 {
         RUN(command_lines_are_told_apart);
+        RUN(words_are_required_as_the_kernel_reads_them);
         RUN(boots_are_compared_with_the_adopted_one);
         RUN(secure_boot_may_be_required);
         return 0;
