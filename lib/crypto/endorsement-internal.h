@@ -12,4 +12,4 @@ _must_check_ int endorsement_check_usage(const Certificate *c, const char *const
 
 /* Calls visit for each certificate of the set and each given one that can be read. */
 void certificate_set_each(const CertificateSet *s, const GivenCertificates *given,
-                          void (*visit)(const Certificate *c, void *userdata), void *userdata);
+                          void (*visit)(const Certificate *c, bool is_given, void *userdata), void *userdata);

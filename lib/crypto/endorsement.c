@@ -101,14 +101,14 @@ size_t certificate_set_size(const CertificateSet *s)
 }
 
 void certificate_set_each(const CertificateSet *s, const GivenCertificates *given,
-                          void (*visit)(const Certificate *c, void *userdata), void *userdata)
+                          void (*visit)(const Certificate *c, bool is_given, void *userdata), void *userdata)
 {
         for (int i = 0; i < sk_X509_num(s->all); i++)
-                visit(&(Certificate){ .x509 = sk_X509_value(s->all, i) }, userdata);
+                visit(&(Certificate){ .x509 = sk_X509_value(s->all, i) }, false, userdata);
         for (size_t i = 0; i < given->n && i < CERTIFICATE_GIVEN_MAX; i++) {
                 cleanup_certificate Certificate *c = NULL;
 
-                if (certificate_new(given->der[i], &c) == 0) visit(c, userdata);
+                if (certificate_new(given->der[i], &c) == 0) visit(c, true, userdata);
         }
 }
 

@@ -69,7 +69,8 @@ typedef struct PlatformCheck {
 } PlatformCheck;
 
 /* The platform certificate is bound to the TPM and signed by an issuer with a chain to a root. Taken are
- *   an attribute certificate, whose holder names issuer and serial number of the EK certificate;
+ *   an attribute certificate, whose holder names issuer and serial number of the EK certificate, and whose issuer
+ *   is a certificate of the set, or a CA;
  *   a certificate of the EK's own key with tcg-kp-PlatformAttributeCertificate or tcg-kp-PlatformKeyCertificate as
  *   extended key usage, as swtpm makes them.
  * ENDORSEMENT_E_FORM, _OTHER_TPM, _USE, _ISSUER, _DATES; *ret is the root's subject. */

@@ -256,13 +256,16 @@ typedef struct IssuerSearch {
         int result; /* of the best candidate so far */
 } IssuerSearch;
 
-/* One that has the name, signed it, may sign, and is vouched for. */
-static void try_issuer(const Certificate *c, void *userdata)
+/* One that has the name, signed it, may sign, and is vouched for. That a root vouches for a certificate does not
+ * say that it may issue platform certificates: the root's leaves are platforms, signers and who knows what. Who
+ * may is said by the site, which has it in its set (RFC 5755, 4.5), or by the root, which made it a CA. */
+static void try_issuer(const Certificate *c, bool is_given, void *userdata)
 {
         const uint32_t signs = KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN;
         IssuerSearch *s = userdata;
 
         if (s->result == 0 || X509_NAME_cmp(X509_get_subject_name(c->x509), s->name) != 0) return;
+        if (is_given && X509_check_ca(c->x509) != 1) return;
         if (!(X509_get_key_usage(c->x509) & signs) || verify_by(s->attribute, c) != 0) return;
         s->result = certificate_set_verify(s->check->set, c, s->check->given, s->root);
 }

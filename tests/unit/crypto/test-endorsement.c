@@ -313,6 +313,17 @@ static void platform_deinit(Platform *p)
 }
 #define cleanup_platform _cleanup_(platform_deinit)
 
+static int check_given(const Platform *p, Bytes der, const GivenCertificates *given, char *root)
+{
+        return platform_certificate_check(&(PlatformCheck){ .der = der,
+                                                            .ek_certificate = p->ek_certificate,
+                                                            .ek = p->ek_key,
+                                                            .set = p->set,
+                                                            .given = given,
+                                                            .now = 1790000000 },
+                                          root);
+}
+
 static int check(const Platform *p, Bytes der, bool with_ek, uint64_t now, char *root)
 {
         return platform_certificate_check(&(PlatformCheck){ .der = der,
@@ -366,6 +377,36 @@ static void an_attribute_certificate_names_its_tpm(void)
         const Bytes der = maker_attribute(&cases[0]);
         CHECK_RESULT(check(&p, der, false, in_2026, root), ENDORSEMENT_E_OTHER_TPM);
         free((void *)der.data);
+}
+
+/* A leaf of a platform maker's root is no issuer, unless the site has it in its set. */
+static void not_every_leaf_issues_platform_certificates(void)
+{
+        cleanup_platform Platform p;
+        char root[X509_SUBJECT_MAX];
+
+        platform_init(&p);
+        for (int ca = 0; ca < 2; ca++) {
+                cleanup_maker Maker issuer = maker_new(
+                        &(MakerSpec){ .name = "Issuer",
+                                      .issuer = &p.platforms,
+                                      .ca = ca,
+                                      .path_length = -1,
+                                      .bits = ca ? KU_KEY_CERT_SIGN : KU_DIGITAL_SIGNATURE,
+                                      .to_days = 10 });
+                const Bytes der = maker_der(&issuer),
+                            made = maker_attribute(&(MakerAttribute){ .issuer = &issuer, .holder = &p.ek });
+                const GivenCertificates given = { .der = { der }, .n = 1 };
+                CertificateSet *const bare = p.set;
+
+                CHECK_RESULT(check_given(&p, made, &given, root), ca ? 0 : ENDORSEMENT_E_ISSUER);
+                p.set = set_of((const Maker *[]){ &p.platforms, &issuer }, 2);
+                CHECK_OK(check_given(&p, made, &none_given, root));
+                certificate_set_free(p.set);
+                p.set = bare;
+                free((void *)der.data);
+                free((void *)made.data);
+        }
 }
 
 /* No bit of it can be turned, no byte taken away or added. */
@@ -488,6 +529,7 @@ int main(void)
         RUN(what_an_ek_certificate_says);
         RUN(a_key_under_either_name);
         RUN(an_attribute_certificate_names_its_tpm);
+        RUN(not_every_leaf_issues_platform_certificates);
         RUN(every_byte_of_it_counts);
         RUN(two_tpms_of_swtpm);
         return 0;
