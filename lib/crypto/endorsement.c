@@ -170,12 +170,50 @@ static int check_path_lengths(const X509_STORE_CTX *ctx)
         return 0;
 }
 
-/* OpenSSL takes no chain whose leaf has a key it cannot read. The first step is ours then, the rest OpenSSL's. */
+/* Nor which names it has. */
+static int check_names(const X509_STORE_CTX *ctx, const Certificate *leaf)
+{
+        const STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+
+        for (int i = 0; i < sk_X509_num(chain); i++) {
+                int found = -1, code;
+                NAME_CONSTRAINTS *allowed = X509_get_ext_d2i(sk_X509_value(chain, i), NID_name_constraints, &found,
+                                                             NULL);
+
+                if (!allowed && found == -1) continue;
+                code = allowed ? NAME_CONSTRAINTS_check(leaf->x509, allowed)
+                               : X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX;
+                NAME_CONSTRAINTS_free(allowed);
+                ERR_clear_error();
+                if (code != X509_V_OK)
+                        return error_set(ENDORSEMENT_E_ISSUER, "%s, at issuer %d of the chain",
+                                         X509_verify_cert_error_string(code), i + 1);
+        }
+        return 0;
+}
+
+/* The chain above this issuer, and whether it may have the leaf below it. */
+static int verify_above(const CertificateSet *s, X509 *issuer, const Certificate *leaf, STACK_OF(X509) * links,
+                        char ret[static X509_SUBJECT_MAX])
+{
+        _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = NULL;
+        int r;
+
+        r = run_verify(s, issuer, links, &ctx);
+        if (r == 0) r = check_path_lengths(ctx);
+        if (r == 0) r = check_names(ctx, leaf);
+        return r == 0 ? root_subject(ctx, ret) : r;
+}
+
+/* OpenSSL takes no chain whose leaf has a key it cannot read. The first step is ours then, the rest OpenSSL's. Of
+ * several issuers with one key, as makers have where they cross-sign, any will do. */
 static int verify_oaep(const CertificateSet *s, const Certificate *leaf, STACK_OF(X509) * issuers,
                        STACK_OF(X509) * links, char ret[static X509_SUBJECT_MAX])
 {
-        for (int i = 0; i < sk_X509_num(issuers); i++) {
-                _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *ctx = NULL;
+        int result = error_set(ENDORSEMENT_E_ISSUER,
+                               "unable to get local issuer certificate, at issuer 0 of the chain");
+
+        for (int i = 0; i < sk_X509_num(issuers) && result > 0; i++) {
                 const Certificate issuer = { .x509 = sk_X509_value(issuers, i) };
                 cleanup_public_key PublicKey *key = NULL;
                 int r;
@@ -185,11 +223,9 @@ static int verify_oaep(const CertificateSet *s, const Certificate *leaf, STACK_O
                 r = certificate_key(&issuer, &key);
                 if (r == 0) r = certificate_verify(leaf, key);
                 if (r == -EBADMSG) continue;
-                if (r == 0) r = run_verify(s, issuer.x509, links, &ctx);
-                if (r == 0) r = check_path_lengths(ctx);
-                return r == 0 ? root_subject(ctx, ret) : r;
+                result = r == 0 ? verify_above(s, issuer.x509, leaf, links, ret) : r;
         }
-        return error_set(ENDORSEMENT_E_ISSUER, "unable to get local issuer certificate, at issuer 0 of the chain");
+        return result;
 }
 
 int certificate_set_verify(const CertificateSet *s, const Certificate *leaf, const GivenCertificates *given,

@@ -87,6 +87,21 @@ static void add_unknown(X509 *x)
         ASN1_OBJECT_free(oid);
 }
 
+static void add_name_constraint(X509 *x, const char *below)
+{
+        NAME_CONSTRAINTS *constraints = NAME_CONSTRAINTS_new();
+        GENERAL_SUBTREE *tree = GENERAL_SUBTREE_new();
+        X509_NAME *name = X509_NAME_new();
+
+        CHECK(X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, (const unsigned char *)below, -1, -1,
+                                         0) == 1);
+        GENERAL_NAME_set0_value(tree->base, GEN_DIRNAME, name);
+        constraints->permittedSubtrees = sk_GENERAL_SUBTREE_new_null();
+        CHECK(sk_GENERAL_SUBTREE_push(constraints->permittedSubtrees, tree) > 0);
+        add(x, NID_name_constraints, constraints, 1);
+        NAME_CONSTRAINTS_free(constraints);
+}
+
 static void set_key(X509 *x, const MakerSpec *s, Maker *m)
 {
         const unsigned char *at = s->spki.data;
@@ -120,6 +135,7 @@ Maker maker_new(const MakerSpec *s)
         add_usages(x, s);
         if (!s->ca) add_tpm_name(x);
         if (s->critical) add_unknown(x);
+        if (s->below) add_name_constraint(x, s->below);
         CHECK(X509_sign(x, by->key, s->sha1 ? EVP_sha1() : EVP_sha256()) > 0);
         return m;
 }
@@ -160,6 +176,15 @@ Bytes maker_der(const Maker *m)
 
         CHECK(n > 0);
         return BYTES(der, (size_t)n);
+}
+
+Bytes maker_spki(const Maker *m)
+{
+        unsigned char *spki = NULL;
+        const int n = i2d_PUBKEY(m->key, &spki);
+
+        CHECK(n > 0);
+        return BYTES(spki, (size_t)n);
 }
 
 Bytes maker_pem(const Maker *const *list, size_t n)

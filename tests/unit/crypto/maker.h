@@ -25,7 +25,8 @@ typedef struct MakerSpec {
         bool critical;          /* an extension nobody knows, critical */
         bool oaep;              /* the key's algorithm is RSAES-OAEP */
         bool sha1;
-        Bytes spki; /* the subject's key; empty: a new one */
+        const char *below; /* name constraint: everything is below this common name, as nothing is; NULL: none */
+        Bytes spki;        /* the subject's key; empty: a new one */
 } MakerSpec;
 
 Maker maker_new(const MakerSpec *spec);
@@ -38,6 +39,7 @@ Maker maker_ek(const Maker *issuer, uint64_t serial, Bytes spki);
 
 /* The caller frees .data. */
 Bytes maker_der(const Maker *m);
+Bytes maker_spki(const Maker *m);
 Bytes maker_pem(const Maker *const *list, size_t n);
 
 typedef struct MakerAttribute {

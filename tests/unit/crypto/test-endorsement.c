@@ -172,6 +172,85 @@ static void path_lengths_are_kept_for_either_kind_of_key(void)
         free((void *)rsa.data);
 }
 
+/* The issuer, or the root above it, may certify other names only; for the leaf's key OpenSSL does not get that
+ * far. */
+static void name_constraints_are_kept_for_either_kind_of_key(void)
+{
+        const Bytes rsa = new_spki(2048);
+
+        for (int constrained = 0; constrained < 3; constrained++) {
+                cleanup_maker Maker root = maker_root("Root");
+                cleanup_maker Maker middle = maker_new(&(MakerSpec){ .name = "Middle",
+                                                                     .issuer = &root,
+                                                                     .ca = true,
+                                                                     .path_length = -1,
+                                                                     .bits = KU_KEY_CERT_SIGN,
+                                                                     .to_days = 10,
+                                                                     .below = constrained == 1 ? "Other" : NULL });
+                cleanup_maker Maker lower = maker_new(&(MakerSpec){ .name = "Lower",
+                                                                    .issuer = &middle,
+                                                                    .ca = true,
+                                                                    .path_length = -1,
+                                                                    .bits = KU_KEY_CERT_SIGN,
+                                                                    .to_days = 10,
+                                                                    .below = constrained == 2 ? "Other" : NULL });
+                cleanup_certificate_set CertificateSet *set = set_of((const Maker *[]){ &root, &middle, &lower },
+                                                                     3);
+                char found[X509_SUBJECT_MAX];
+
+                for (int oaep = 0; oaep < 2; oaep++) {
+                        const Maker *const issuer = constrained == 1 ? &middle : &lower;
+                        cleanup_maker Maker ek = maker_new(&(MakerSpec){ .name = "TPM",
+                                                                         .issuer = issuer,
+                                                                         .bits = KU_KEY_ENCIPHERMENT,
+                                                                         .to_days = 10,
+                                                                         .oaep = oaep,
+                                                                         .spki = rsa });
+                        cleanup_certificate Certificate *leaf = parsed(&ek);
+
+                        CHECK_RESULT(certificate_set_verify(set, leaf, &none_given, found),
+                                     constrained == 0 ? 0 : ENDORSEMENT_E_ISSUER);
+                }
+        }
+        free((void *)rsa.data);
+}
+
+/* Two certificates of the issuer's one key: the first leads nowhere. */
+static void the_next_issuer_is_tried(void)
+{
+        const Bytes rsa = new_spki(2048);
+        cleanup_maker Maker root = maker_root("Root"), stranger = maker_root("Stranger");
+        const MakerSpec spec = {
+                .name = "Middle", .ca = true, .path_length = -1, .bits = KU_KEY_CERT_SIGN, .to_days = 10
+        };
+        MakerSpec good = spec, bad = spec;
+        char found[X509_SUBJECT_MAX];
+
+        good.issuer = &root;
+        cleanup_maker Maker middle = maker_new(&good);
+        const Bytes middle_key = maker_spki(&middle);
+        bad.issuer = &stranger;
+        bad.spki = middle_key;
+        cleanup_maker Maker crossed = maker_new(&bad);
+        cleanup_certificate_set CertificateSet *set = set_of((const Maker *[]){ &crossed, &root, &middle }, 3),
+                                               *turned = set_of((const Maker *[]){ &middle, &root, &crossed }, 3),
+                                               *alone = set_of((const Maker *[]){ &crossed, &root }, 2);
+        cleanup_maker Maker ek = maker_new(&(MakerSpec){ .name = "TPM",
+                                                         .issuer = &middle,
+                                                         .bits = KU_KEY_ENCIPHERMENT,
+                                                         .to_days = 10,
+                                                         .oaep = true,
+                                                         .spki = rsa });
+        cleanup_certificate Certificate *leaf = parsed(&ek);
+
+        CHECK_OK(certificate_set_verify(set, leaf, &none_given, found));
+        CHECK_TEXT(found, "CN=Root");
+        CHECK_OK(certificate_set_verify(turned, leaf, &none_given, found));
+        CHECK_RESULT(certificate_set_verify(alone, leaf, &none_given, found), ENDORSEMENT_E_ISSUER);
+        free((void *)rsa.data);
+        free((void *)middle_key.data);
+}
+
 static void a_chain_is_not_endless(void)
 {
         cleanup_maker Maker root = maker_root("Root");
@@ -524,6 +603,8 @@ int main(void)
         RUN(a_chain_ends_at_a_root_of_the_set);
         RUN(what_makes_a_chain);
         RUN(path_lengths_are_kept_for_either_kind_of_key);
+        RUN(name_constraints_are_kept_for_either_kind_of_key);
+        RUN(the_next_issuer_is_tried);
         RUN(a_chain_is_not_endless);
         RUN(a_set_names_what_it_cannot_read);
         RUN(what_an_ek_certificate_says);
