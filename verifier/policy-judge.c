@@ -341,6 +341,10 @@ static int judge_state(Judge *j)
         if (!p->secure_boot.present && !p->authorities.present && !p->dbx.present && !p->sbat.present) return 0;
         r = judge_enabled(j);
         if (r == 0) r = each_event(j, PCR_STATE, judge_state_event);
+        if (r == 0 && !j->separated)
+                r = say(j, REFUSAL_POLICY_EVENT, "PCR 7", NULL,
+                        "it has no separator, so that nothing tells firmware's configuration from what came "
+                        "later");
         if (r == 0) r = judge_keys(j, &p->secure_boot.pk, "secure_boot.PK", &j->config[CONFIG_PK]);
         if (r == 0) r = judge_keys(j, &p->secure_boot.kek, "secure_boot.KEK", &j->config[CONFIG_KEK]);
         if (r == 0) r = judge_keys(j, &p->secure_boot.db, "secure_boot.db", &j->config[CONFIG_DB]);

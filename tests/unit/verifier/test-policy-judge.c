@@ -18,7 +18,7 @@ typedef struct Recipe {
         const char *firmware, *line, *options, *sbat, *late_sbat, *authority, *setting, *setting_value, *db,
                 *image, *late_image, *kernel;
         const char *section, *unknown, *initrd;
-        bool secure_boot_off, no_dbx, late_dbx, unknown_state, relabelled, config_twice, credential;
+        bool secure_boot_off, no_dbx, late_dbx, unknown_state, relabelled, config_twice, credential, unseparated;
         unsigned n_dbx;
 } Recipe;
 
@@ -123,7 +123,7 @@ static void boot_init(Boot *b, const Recipe *r)
         if (r->unknown_state)
                 synth_event(s, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, BYTES_LITERAL("x"), BYTES_LITERAL("y"));
         synth_text(s, 4, EV_EFI_ACTION, "Calling EFI Application from Boot Option");
-        synth_separators(s);
+        if (!r->unseparated) synth_separators(s);
         if (r->late_dbx) put_dbx(s, 50);
         put_authority(s, or (r->authority, "0 signer"));
         synth_variable(s, 7, EV_EFI_VARIABLE_AUTHORITY, "SbatLevel",
@@ -260,6 +260,10 @@ static void secure_boot_and_its_keys(void)
               (Recipe){ .config_twice = true }, NULL, NULL);
         judge("\"secure_boot\": {\"enabled\": false, \"db\": {\"lists\": [\"@something else@\"]}}", (Recipe){ 0 },
               "policy-secure-boot", "PCR 7");
+        judge("\"secure_boot\": {\"enabled\": false, \"db\": {\"certificates\": [\"@0 signer@\"]}}",
+              (Recipe){ .unseparated = true }, "policy-event", "it has no separator");
+        judge("\"dbx\": {\"count\": 5}", (Recipe){ .unseparated = true }, "policy-event",
+              "PCR 7: it has no separator");
         judge("\"secure_boot\": {\"enabled\": false}", (Recipe){ .unknown_state = true }, "policy-event",
               "event 7 (PCR 7");
 }
