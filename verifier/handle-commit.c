@@ -14,6 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A rekey adds one. Whoever says a number near the end of its range would have it begin anew, below every floor.
+ */
+static const uint64_t epoch_max = UINT64_C(1) << 32;
+
 static int check_volume(Appraisal *a, const halfkey_v1_Volume *v, uint64_t generation)
 {
         if (v->volume_id.size != ATTEST_VOLUME_ID_SIZE || v->tag.size != SHA256_SIZE ||
@@ -24,6 +28,10 @@ static int check_volume(Appraisal *a, const halfkey_v1_Volume *v, uint64_t gener
                 return refuse(&a->refusal, REFUSAL_TOKEN_GENERATION,
                               "volume '%s' was made from the half of generation %llu, not from %llu: enrol again",
                               v->role, (unsigned long long)v->generation, (unsigned long long)generation);
+        if (v->epoch > epoch_max)
+                return refuse(&a->refusal, REFUSAL_COMMIT_INVALID,
+                              "volume '%s' has epoch %llu, and nobody rekeys so often: enrol again", v->role,
+                              (unsigned long long)v->epoch);
         if (v->recovery_key.size == 0)
                 return refuse(&a->refusal, REFUSAL_COMMIT_INVALID, "volume '%s' comes without its recovery key",
                               v->role);

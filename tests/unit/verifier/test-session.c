@@ -377,6 +377,27 @@ static void tokens_must_be_the_enrolled_ones(void)
         CHECK_TEXT(soft_unlock(&s.v, &s.n).reason, "");
 }
 
+/* The epoch after the last one would be 0. */
+static void epochs_begin_low(void)
+{
+        static const uint64_t bad[] = { (UINT64_C(1) << 32) + 1, UINT64_MAX };
+        cleanup_stage Stage s = { 0 };
+        SoftReply r;
+
+        stage_new(&s);
+        CHECK_TEXT(soft_register(&s.v, &s.n, s.v.secret).reason, "");
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                s.n.epoch = bad[i];
+                r = soft_commit(&s.v, &s.n);
+                CHECK_TEXT(r.reason, "commit-invalid");
+                CHECK(names(&r, "epoch"));
+        }
+        CHECK(!soft_record(&s.v, s.n.id).committed);
+        s.n.epoch = UINT64_C(1) << 32;
+        CHECK_TEXT(soft_commit(&s.v, &s.n).reason, "");
+        CHECK(soft_record(&s.v, s.n.id).committed);
+}
+
 static void secrets_are_limited(void)
 {
         static const uint8_t unknown[32] = { 1 }, single[32] = { 2 }, listed[32] = { 3 };
@@ -647,6 +668,7 @@ int main(void)
         RUN(approval_waits_for_the_next_boot);
         RUN(command_lines_are_judged);
         RUN(tokens_must_be_the_enrolled_ones);
+        RUN(epochs_begin_low);
         RUN(secrets_are_limited);
         RUN(register_proves_the_tpm);
         RUN(a_node_registers_again_only_by_an_operators_word);
