@@ -48,7 +48,8 @@ static void stored_deinit(Stored *b)
 }
 #define cleanup_stored _cleanup_(stored_deinit)
 
-/* 0, -errno, or STORE_E_ABSENT where there is none that could be judged. */
+/* 0, -errno, or STORE_E_ABSENT where there is none that could be judged: one damaged log is a node of which
+ * nothing can be told, and no reason to change no policy any more. */
 static int stored_load(Service *s, const NodeBoot *boot, Stored *ret)
 {
         size_t size = 0;
@@ -56,7 +57,7 @@ static int stored_load(Service *s, const NodeBoot *boot, Stored *ret)
 
         r = store_boot_get(s->store, boot->log_hash, &ret->bytes, &size, &ret->line);
         if (r == 0) r = eventlog_parse(BYTES(ret->bytes, size), &ret->log);
-        return r > 0 ? STORE_E_ABSENT : r;
+        return r > 0 || r == -EBADMSG || r == -EFBIG ? STORE_E_ABSENT : r;
 }
 
 static int cannot_tell(halfkey_v1_Refusal *refusal, TrialResult *ret, const char *why)
@@ -87,8 +88,7 @@ int policy_trial_node(const PolicyTrial *t, const NodeRecord *n, TrialResult *re
         r = stored_load(t->service, b, &boot);
         if (r == 0 && compared) r = stored_load(t->service, &n->baseline, &adopted);
         if (r < 0) return r;
-        if (r > 0)
-                return cannot_tell(refusal, ret, "the log of its last or adopted boot is not here, or malformed");
+        if (r > 0) return cannot_tell(refusal, ret, "the log of its last or adopted boot is not here, or damaged");
         if (!boot.line[0])
                 return cannot_tell(
                         refusal, ret,

@@ -9,6 +9,8 @@
 #include "proto/cluster.pb.h"
 #include "synth.h"
 
+#include <sqlite3.h>
+
 static void put_nodes(Desk *d, unsigned n)
 {
         for (unsigned i = 0; i < n; i++) {
@@ -526,6 +528,51 @@ static void a_trial_has_the_other_policies(void)
         CHECK(put(&s, document, 0, &p).code == RPC_FAILED_PRECONDITION);
 }
 
+/* The log of a boot that one node is known by is something else on the disk. */
+static void damage_log_of(Scene *s, const uint8_t *id)
+{
+        const NodeRecord n = soft_record(&s->d.v, id);
+        char path[96], text[160], digits[2 * SHA256_SIZE + 1];
+        sqlite3 *db = NULL;
+
+        hex_encode(BYTES_ARRAY(n.last.log_hash), digits);
+        (void)snprintf(text, sizeof(text), "UPDATE log SET content = x'00' WHERE hash = x'%s'", digits);
+        (void)snprintf(path, sizeof(path), "%s/verifier.db", s->d.v.dir);
+        store_free(TAKE_PTR(s->d.v.service.store));
+        CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+        CHECK(sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK && sqlite3_changes(db) == 1);
+        CHECK(sqlite3_close(db) == SQLITE_OK);
+        soft_verifier_restart(&s->d.v);
+}
+
+static void one_damaged_log_is_one_unknown_node(void)
+{
+        static const char document[] = "{\"version\": 1, \"name\": \"all\", \"nodes\": {}, \"pcrs\": []}";
+        static const char *const other_line = "/vmlinuz ro";
+        cleanup_scene Scene s = { 0 };
+        cleanup_soft_node SoftNode other = { 0 };
+        cleanup_synth Synth log = { 0 };
+        static halfkey_v1_Policy p;
+        static halfkey_v1_Node node;
+        RpcStatus status;
+
+        scene_init(&s);
+        synth_init(&log, (const HashAlg[]){ HASH_SHA256 }, 1);
+        synth_boot(&log, true, other_line);
+        soft_node_init(&other, synth_bytes(&log), other_line);
+        soft_enrol(&s.d.v, &other);
+        soft_adopt_boot(&s.d.v, &other);
+        damage_log_of(&s, other.id);
+        status = put(&s, document, 0, &p);
+        CHECK(status.code == RPC_FAILED_PRECONDITION);
+        CHECK(strstr(status.message, "of 2 active nodes 0 would be refused then, and of 1 it cannot be told"));
+        CHECK(strstr(status.message, "is not here, or damaged"));
+        CHECK(put(&s, document, 1, &p).code == RPC_OK);
+        CHECK(p.nodes == 2 && p.refused == 0 && p.unknown == 1);
+        CHECK(label(&s, "role=web", &node).code == RPC_OK);
+        CHECK(named_accepting(&s, "RemovePolicy", "all", 1, &p).code == RPC_OK);
+}
+
 static void what_was_seen_does_not_go_down(void)
 {
         static const char document[] =
@@ -563,6 +610,7 @@ int main(void)
         RUN(what_no_longer_applies_is_tried);
         RUN(labels_are_tried);
         RUN(a_trial_has_the_other_policies);
+        RUN(one_damaged_log_is_one_unknown_node);
         RUN(what_was_seen_does_not_go_down);
         return 0;
 }
