@@ -135,6 +135,7 @@ static int open_one(Attempt *a, size_t i)
         r = check_again(a, i);
         if (r == 0) r = unlocked_half(a->unlocked, v->token, &half);
         secret_free(TAKE_PTR(v->key)); /* a typed key may have opened some, not all */
+        v->typed = false;
         if (r == 0) r = open_by_halves(v->volume, v->token, a->s->node_half, half, &v->key);
         if (r == 0) r = node_volume_tag(v->token, v->key, &v->tag);
         return r == 0 ? 0 : session_leave(v, error_prefix(r, "volume '%s'", v->setting->name));
@@ -239,6 +240,7 @@ static int run(Attempt *a, Report *report)
         pthread_mutex_lock(&a->s->lock);
         r = a->s->cancelled ? -ECANCELED : open_all(a);
         if (r == 0) a->s->opened = true;
+        else if (!a->s->cancelled) session_drop_keys(a->s); /* cancelled: they are the main thread's by now */
         pthread_mutex_unlock(&a->s->lock);
         return r;
 }

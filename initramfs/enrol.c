@@ -362,7 +362,11 @@ static int finish_volume(Enrolment *e, OwnVolume *v, halfkey_v1_Volume *describe
 static int ready_volume(Enrolment *e, OwnVolume *v)
 {
         halfkey_v1_Volume *described = &e->commit->volume[e->commit->volume_count++];
-        const int r = v->token ? finish_volume(e, v, described) : enrol_volume(e, v, described);
+        int r;
+
+        secret_free(TAKE_PTR(v->key)); /* a typed one: of the volume key that goes */
+        v->typed = false;
+        r = v->token ? finish_volume(e, v, described) : enrol_volume(e, v, described);
 
         return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
 }
@@ -455,6 +459,7 @@ void attempt_enrol(Session *s, Report *ret)
         pthread_mutex_lock(&s->lock);
         ret->result = s->cancelled ? -ECANCELED : run(&e);
         s->opened = ret->result == 0;
+        if (!s->opened && !s->cancelled) session_drop_keys(s); /* cancelled: they are the main thread's by now */
         /* A passphrase that was typed and opens nothing is asked for again. */
         if (ret->result == VOLUME_E_WRONG_KEY && s->installer_key) {
                 secret_free(TAKE_PTR(s->installer_key));

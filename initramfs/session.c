@@ -473,6 +473,7 @@ static int try_typed(OwnVolume *v, const Secret *typed)
         if (r == 0) r = node_open_typed(v->volume, v->token, typed, &v->key);
         if (r == 0 && v->token) r = node_volume_tag(v->token, v->key, &v->tag);
         if (r != 0) secret_free(TAKE_PTR(v->key));
+        v->typed = r == 0;
         return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
 }
 
@@ -485,12 +486,26 @@ static size_t first_closed(const Session *s)
         return i;
 }
 
+void session_drop_keys(Session *s)
+{
+        for (size_t i = 0; i < s->n_volumes; i++) {
+                OwnVolume *v = &s->volumes[i];
+
+                if (v->typed) continue;
+                secret_free(TAKE_PTR(v->key));
+                v->tag = (AttestVolume){ 0 };
+                v->capped = false;
+        }
+        s->asking = first_closed(s);
+}
+
 int session_try_typed(Session *s, const Secret *typed)
 {
         const size_t asked = first_closed(s);
         char why[256] = ""; /* the one that was asked for, not the one tried last */
         int result = 0;
 
+        if (asked == s->n_volumes) return error_set(-EINVAL, "no volume waits for a key");
         for (size_t i = 0; i < s->n_volumes; i++) {
                 OwnVolume *v = &s->volumes[i];
                 int r;

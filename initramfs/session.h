@@ -29,6 +29,7 @@ typedef struct OwnVolume {
         Volume *volume;
         Token *token; /* NULL before enrolment */
         Secret *key;  /* the volume key, once it is known */
+        bool typed;   /* a person's key gave it, no attempt did */
         AttestVolume tag;
         bool capped;       /* its tag is in the cap */
         bool left;         /* this boot does without it; never one that is essential */
@@ -105,10 +106,12 @@ _must_check_ int session_open(Session *s, const char *outcome);
 /* Frees the secrets that are left once the volumes are open, whatever the worker is waiting for. */
 void session_forget(Session *s);
 
-/* Tries what was typed on every volume that has no key yet, mapping nothing. 0: all essential ones have theirs
- * now; -EAGAIN: it opened one of them, and another needs a key of its own. Which one is first without key,
- * s->asking says.
- */
+/* After an attempt that failed: what it opened is nobody's. Keys that were typed stay. With the lock held. */
+void session_drop_keys(Session *s);
+
+/* Tries what was typed on every volume that has no key yet, mapping nothing. 0: it opened the last essential one
+ * without key; -EAGAIN: it opened one of them, and another needs a key of its own. Which one is first without key,
+ * s->asking says. -EINVAL where all have theirs already: then what was typed has opened nothing. */
 _must_check_ int session_try_typed(Session *s, const Secret *typed);
 
 /* Writes /run/halfkey: the state file and the NodeConfig, both without secrets. */

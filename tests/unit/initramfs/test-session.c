@@ -53,6 +53,24 @@ static void one_typed_key_opens_all_that_it_opens(void)
         session_deinit(&s);
 }
 
+/* A failed attempt has opened what it could: the next text that is typed must not pass for the key to it. */
+static void what_a_failed_attempt_opened_opens_nothing(void)
+{
+        Session s;
+
+        session_of(&s);
+        CHECK_RESULT(type(&s, "of a"), -EAGAIN);
+        s.volumes[1].key = image_secret("from both halves");
+        s.volumes[1].capped = true;
+        CHECK_RESULT(type(&s, "anything"), -EINVAL);
+        session_drop_keys(&s);
+        CHECK(s.volumes[0].key && !s.volumes[1].key && !s.volumes[1].capped && s.asking == 1);
+        CHECK_RESULT(type(&s, "anything"), VOLUME_E_WRONG_KEY);
+        CHECK_RESULT(session_open(&s, ATTEST_CAP_RECOVERY), -ENOKEY);
+        CHECK_OK(type(&s, "of b"));
+        session_deinit(&s);
+}
+
 /* The one that is asked for is named, not the one tried last; and root:2 alone opens nothing. */
 static void a_key_of_another_volume_is_no_key_of_root(void)
 {
@@ -109,6 +127,7 @@ int main(void)
 {
         image_init();
         RUN(one_typed_key_opens_all_that_it_opens);
+        RUN(what_a_failed_attempt_opened_opens_nothing);
         RUN(a_key_of_another_volume_is_no_key_of_root);
         RUN(root_is_never_left_and_others_are);
         RUN(a_volume_that_somebody_made_passes_the_tag_of_its_own_key);
