@@ -8,7 +8,6 @@
 #include "node/devices.h"
 #include "node/esp.h"
 #include "node/open.h"
-#include "unlock/crypttab.h"
 #include "unlock/enrol.h"
 #include "unlock/find.h"
 
@@ -34,43 +33,8 @@ static void sleep_ms(unsigned ms)
         (void)nanosleep(&t, NULL);
 }
 
-static int take_source(OwnVolume *v, const Crypttab *entries)
-{
-        for (size_t i = 0; i < entries->n; i++) {
-                const CrypttabEntry *e = &entries->entries[i];
-
-                if (strcmp(e->name, v->setting->name) != 0) continue;
-                v->source = strdup(e->source);
-                v->key_file = e->key_file ? strdup(e->key_file) : NULL;
-                return v->source && (!e->key_file || v->key_file) ? 0 : -ENOMEM;
-        }
-        return error_set(-ENOENT,
-                         "volume '%s' of " SETTINGS_PATH
-                         " stands neither in /etc/crypttab nor in rd.luks.name= of "
-                         "the kernel command line",
-                         v->setting->name);
-}
-
-static int read_crypttab(Crypttab *ret)
-{
-        cleanup_crypttab Crypttab file = { 0 };
-        cleanup_crypttab_kernel CrypttabKernel kernel = { 0 };
-        cleanup_free uint8_t *text = NULL, *command_line = NULL;
-        size_t size, line_size;
-        int r;
-
-        r = file_read("/etc/crypttab", CRYPTTAB_TEXT_MAX, &text, &size);
-        if (r == 0) r = crypttab_parse(BYTES(text, size), &file);
-        if (r < 0 && r != -ENOENT) return error_prefix(r, "/etc/crypttab");
-        r = file_read("/proc/cmdline", CRYPTTAB_TEXT_MAX, &command_line, &line_size);
-        if (r == 0) r = crypttab_parse_kernel(BYTES(command_line, line_size), &kernel);
-        if (r < 0) return r;
-        return crypttab_merge(&file, &kernel, ret);
-}
-
 int session_init(Session *ret)
 {
-        cleanup_crypttab Crypttab entries = { 0 };
         int r;
 
         *ret = (Session){ 0 };
@@ -79,16 +43,9 @@ int session_init(Session *ret)
         timeline_note(&ret->timeline, "started");
         r = random_bytes(ret->attempt_id, sizeof(ret->attempt_id));
         if (r == 0) r = settings_read(&ret->settings);
-        if (r == 0) r = read_crypttab(&entries);
         if (r < 0) return r;
         if (ret->settings.n_volumes == 0) return error_set(-ENOENT, SETTINGS_PATH " names no volume");
-        for (size_t i = 0; i < ret->settings.n_volumes; i++) {
-                ret->volumes[i].setting = &ret->settings.volumes[i];
-                r = take_source(&ret->volumes[i], &entries);
-                if (r < 0) return r;
-                ret->n_volumes++;
-        }
-        return 0;
+        return session_read_sources(ret);
 }
 
 void session_deinit(Session *s)
@@ -253,10 +210,11 @@ int session_leave(OwnVolume *v, int r)
         v->left = true;
         secret_free(TAKE_PTR(v->key));
         (void)snprintf(v->problem, sizeof(v->problem), "%s", error_detail(r));
-        log_warning(
-                "%s: the boot goes on without it; the next boot opens it, or 'halfkey unlock --recovery %s %s' "
-                "with its recovery key",
-                v->problem, v->source, v->setting->name);
+        if (!v->source) log_warning("%s: the boot goes on without it", v->problem);
+        else
+                log_warning("%s: the boot goes on without it; the next boot opens it, or 'halfkey unlock "
+                            "--recovery %s %s' with its recovery key",
+                            v->problem, v->source, v->setting->name);
         return 0;
 }
 
@@ -278,7 +236,7 @@ static int open_others(Session *s, uint64_t until_ms)
                 const uint64_t now = timeline_now_ms();
                 int r;
 
-                if (s->volumes[i].setting->essential) continue;
+                if (s->volumes[i].setting->essential || s->volumes[i].left) continue;
                 r = open_volume(s, &s->volumes[i], now < until_ms ? (unsigned)(until_ms - now) : 1);
                 if (r != 0) r = session_leave(&s->volumes[i], r);
                 if (r != 0) return r;

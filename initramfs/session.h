@@ -23,7 +23,7 @@
 
 typedef struct OwnVolume {
         const VolumeSetting *setting;
-        char *source;   /* as crypttab or the command line name it */
+        char *source;   /* as crypttab or the command line name it; NULL: neither does, and it is left */
         char *key_file; /* of crypttab, the installer's; NULL */
         char *device;
         Volume *volume;
@@ -68,6 +68,9 @@ void session_deinit(Session *s);
 
 /* Reads settings, crypttab and command line: which volumes are ours and where they are. */
 _must_check_ int session_init(Session *ret);
+/* What session_init() does last, in sources.c. One that is not essential and stands nowhere is left. */
+_must_check_ int session_read_sources(Session *s);
+_must_check_ int session_take_sources(Session *s, Bytes crypttab, Bytes command_line);
 /* Waits for the essential volumes' devices and the TPM, opens the headers, reads the event log and the
  * configuration. What is missing is said on the console while it is waited for. The other volumes get 10 s more,
  * and the boot goes on without one that is not there by then or whose header is no good. */

@@ -21,7 +21,7 @@ static void write_volume(JsonWriter *j, const OwnVolume *v)
         json_writer_open_object(j, NULL);
         json_writer_text(j, "name", v->setting->name);
         json_writer_text(j, "role", v->setting->role);
-        json_writer_text(j, "device", v->device ? v->device : v->source);
+        json_writer_text(j, "device", v->device ? v->device : v->source ? v->source : "");
         if (v->volume) json_writer_text(j, "uuid", volume_uuid(v->volume));
         if (v->problem[0]) json_writer_text(j, "problem", v->problem);
         if (v->capped) { /* the cap is what re-attestation is held against */

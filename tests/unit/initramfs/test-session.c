@@ -101,6 +101,48 @@ static void root_is_never_left_and_others_are(void)
         session_deinit(&s);
 }
 
+static int sources(Session *ret, const char *crypttab, const char *command_line)
+{
+        *ret = (Session){ 0 };
+        CHECK_OK(settings_parse_file(conf, &ret->settings));
+        return session_take_sources(ret, BYTES(crypttab, strlen(crypttab)),
+                                    BYTES(command_line, strlen(command_line)));
+}
+
+/* A command line that names root makes systemd pass over the other lines; what initrd.conf names is ours all the
+ * same. */
+static void a_command_line_does_not_hide_what_crypttab_says(void)
+{
+        static const char table[] = "a UUID=00aa none luks\nb UUID=00bb\nsrv UUID=00cc /key\nswap UUID=00dd\n";
+        Session s;
+
+        CHECK_OK(sources(&s, table, "quiet"));
+        CHECK_TEXT(s.volumes[0].source, "UUID=00aa");
+        session_deinit(&s);
+        CHECK_OK(sources(&s, table, "rd.luks.uuid=luks-00aa rd.luks.name=00ee=b quiet"));
+        CHECK(s.n_volumes == 4);
+        CHECK_TEXT(s.volumes[0].source, "UUID=00aa");
+        CHECK_TEXT(s.volumes[1].source, "UUID=00ee"); /* of the command line, which is in effect */
+        CHECK_TEXT(s.volumes[2].source, "UUID=00cc");
+        CHECK_TEXT(s.volumes[2].key_file, "/key");
+        CHECK_TEXT(s.volumes[3].source, "UUID=00dd");
+        CHECK(!s.volumes[2].left && !s.volumes[3].left);
+        session_deinit(&s);
+}
+
+static void a_volume_that_stands_nowhere_is_left_unless_it_is_roots(void)
+{
+        Session s;
+
+        CHECK_OK(sources(&s, "a UUID=00aa\nb UUID=00bb\nswap UUID=00dd\n", ""));
+        CHECK(s.volumes[2].left && !s.volumes[2].source && strstr(s.volumes[2].problem, "neither in /etc/crypttab"));
+        CHECK(!s.volumes[3].left && s.n_volumes == 4);
+        session_deinit(&s);
+        CHECK_RESULT(sources(&s, "a UUID=00aa\nsrv UUID=00cc\nswap UUID=00dd\n", ""), -ENOENT);
+        CHECK(strstr(error_detail(-ENOENT), "volume 'b'"));
+        session_deinit(&s);
+}
+
 /* Why no boot goes on uncapped (docs/ARCHITECTURE.md): a typed key and the tag keyed by the volume key say that
  * header and key belong together, not whose they are. */
 static void a_volume_that_somebody_made_passes_the_tag_of_its_own_key(void)
@@ -130,6 +172,8 @@ int main(void)
         RUN(what_a_failed_attempt_opened_opens_nothing);
         RUN(a_key_of_another_volume_is_no_key_of_root);
         RUN(root_is_never_left_and_others_are);
+        RUN(a_command_line_does_not_hide_what_crypttab_says);
+        RUN(a_volume_that_stands_nowhere_is_left_unless_it_is_roots);
         RUN(a_volume_that_somebody_made_passes_the_tag_of_its_own_key);
         image_done();
         return 0;
