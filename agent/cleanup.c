@@ -2,6 +2,7 @@
 
 #include "agent/cleanup.h"
 
+#include "agent/key-file.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -15,58 +16,27 @@
 #include "unlock/rekey.h"
 
 #include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
-static bool names_it_too(const Crypttab *crypttab, const CrypttabEntry *entry)
-{
-        for (size_t i = 0; i < crypttab->n; i++) {
-                const CrypttabEntry *e = &crypttab->entries[i];
-
-                if (e != entry && e->key_file && strcmp(e->key_file, entry->key_file) == 0) return true;
-        }
-        return false;
-}
-
-static void remove_key_file(const char *path)
-{
-        if (unlink(path) == 0) log_notice("%s: removed, it opened nothing any more", path);
-        else if (errno != ENOENT) log_warning("%s: it opens nothing any more and cannot be removed: %m", path);
-}
-
-/* The host's copy of the installer's key, named by its crypttab, right after its keyslot went: it goes so that
- * nobody takes it for a key. One that another volume uses stays. */
-static int remove_key_file_of(const char *name)
-{
-        cleanup_crypttab Crypttab crypttab = { 0 };
-        cleanup_free uint8_t *text = NULL;
-        size_t size;
-        int r;
-
-        r = file_read("/etc/crypttab", CRYPTTAB_TEXT_MAX, &text, &size);
-        if (r == -ENOENT) return 0;
-        if (r == 0) r = crypttab_parse(BYTES(text, size), &crypttab);
-        if (r < 0) return r;
-        for (size_t i = 0; i < crypttab.n; i++) {
-                const CrypttabEntry *e = &crypttab.entries[i];
-
-                if (!e->key_file || e->key_file[0] != '/' || strcmp(e->name, name) != 0) continue;
-                if (!names_it_too(&crypttab, e)) remove_key_file(e->key_file);
-        }
-        return 0;
-}
 
 static int remove_installer(const StateVolume *v)
 {
         size_t removed;
         int r;
 
-        if (!v->enrolled) return 0;
         r = enrol_remove_installer(v->device, &removed);
         if (r != 0) return error_prefix(r < 0 ? r : -EBADMSG, "volume '%s'", v->name);
-        if (removed == 0) return 0;
-        log_notice("volume '%s': the installer's keyslot is gone", v->name);
-        return remove_key_file_of(v->name);
+        if (removed > 0) log_notice("volume '%s': the installer's keyslot is gone", v->name);
+        return 0;
+}
+
+static int remove_key_files(const State *state, const bool cleaned[static STATE_VOLUMES_MAX])
+{
+        cleanup_free uint8_t *text = NULL;
+        size_t size;
+        int r;
+
+        r = file_read("/etc/crypttab", CRYPTTAB_TEXT_MAX, &text, &size);
+        if (r == -ENOENT) return 0;
+        return r < 0 ? r : key_files_remove(state, cleaned, BYTES(text, size));
 }
 
 /* The initrd could not write it: without it the next boot would have no configuration once the secret is gone. */
@@ -108,30 +78,52 @@ static bool floor_is_below(const StateVolume *v, const halfkey_v1_ReattestResult
         return true;
 }
 
+static int retire(const StateVolume *v)
+{
+        size_t removed;
+        int r;
+
+        r = rekey_retire(v->device, v->epoch, &removed);
+        if (r != 0) return error_prefix(r < 0 ? r : -EBADMSG, "volume '%s'", v->name);
+        if (removed > 0)
+                log_notice("volume '%s': the keyslot from before epoch %llu is gone", v->name,
+                           (unsigned long long)v->epoch);
+        return 0;
+}
+
+/* What is wrong with one volume keeps nothing back from the others; the first error is the result. */
+static int said(int first, int r)
+{
+        if (r < 0) log_error("%s", error_detail(r));
+        return first < 0 ? first : r;
+}
+
 int cleanup_rekeyed(const State *state, const halfkey_v1_ReattestResult *result)
 {
+        int first = 0;
+
         for (size_t i = 0; i < state->n_volumes; i++) {
                 const StateVolume *v = &state->volumes[i];
-                size_t removed;
-                int r;
 
-                if (!v->enrolled || floor_is_below(v, result)) continue;
-                r = rekey_retire(v->device, v->epoch, &removed);
-                if (r != 0) return error_prefix(r < 0 ? r : -EBADMSG, "volume '%s'", v->name);
-                if (removed > 0)
-                        log_notice("volume '%s': the keyslot from before epoch %llu is gone", v->name,
-                                   (unsigned long long)v->epoch);
+                if (v->enrolled && !floor_is_below(v, result)) first = said(first, retire(v));
         }
-        return 0;
+        return first < 0 ? error_set(first, "a keyslot that was replaced is still there") : 0;
 }
 
 int cleanup_enrolment(const State *state)
 {
-        int r;
+        bool cleaned[STATE_VOLUMES_MAX] = { false };
+        int first = 0;
 
         for (size_t i = 0; i < state->n_volumes; i++) {
+                int r;
+
+                if (!state->volumes[i].enrolled) continue;
                 r = remove_installer(&state->volumes[i]);
-                if (r != 0) return r;
+                cleaned[i] = r == 0;
+                first = said(first, r);
         }
-        return remove_secret();
+        first = said(first, remove_key_files(state, cleaned));
+        first = said(first, remove_secret());
+        return first < 0 ? error_set(first, "something that enrolment left is still there") : 0;
 }

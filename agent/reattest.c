@@ -231,7 +231,12 @@ static int attest(Reattest *a)
         log_info("attested to %s as %s%s", rpc_channel_address(a->channel), response.step.result.node_name,
                  response.step.result.baseline ? "; this boot is the baseline" : "");
         r = cleanup_rekeyed(&a->state, &response.step.result);
-        return r == 0 && response.step.result.clean_up ? cleanup_enrolment(&a->state) : r;
+        if (response.step.result.clean_up) {
+                const int cleaned = cleanup_enrolment(&a->state);
+
+                if (r == 0) r = cleaned;
+        }
+        return r;
 }
 
 int reattest_run(void)
