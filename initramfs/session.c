@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "initramfs/closed.h"
 #include "node/devices.h"
 #include "node/esp.h"
 #include "node/open.h"
@@ -203,7 +204,7 @@ static int read_config(Session *s)
         return r;
 }
 
-/* The generator's unit for such a volume is not active then, so that the host's own takes over. */
+/* The generator's unit for one whose device is missing is not active then, so that the host's own takes over. */
 int session_leave(OwnVolume *v, int r)
 {
         if (v->setting->essential) return r;
@@ -375,6 +376,7 @@ int session_open(Session *s, const char *outcome)
         s->n_tpm_commands = tpm_commands_count(s->tpm);
         IGNORE_RESULT(tpm_commands_list(s->tpm, 0, &s->tpm_commands)); /* for people only */
         r = map_all(s);
+        if (r == 0) r = closed_write(s, CLOSED_FOLDER);
         for (size_t i = 0; i < s->n_volumes; i++) {
                 if (r != 0 && s->volumes[i].key) IGNORE_RESULT(volume_unmap(s->volumes[i].setting->name));
                 secret_free(TAKE_PTR(s->volumes[i].key));

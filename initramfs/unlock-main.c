@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "initramfs/attempt.h"
+#include "initramfs/closed.h"
 #include "initramfs/prompt.h"
 #include "initramfs/session.h"
 #include "node/state.h"
@@ -340,6 +341,7 @@ static int run(Unlock *u)
 
         r = session_init(&u->session);
         if (r == 0) r = raise_flag();
+        if (r == 0) r = closed_clear(CLOSED_FOLDER);
         if (r == 0) r = session_prepare(&u->session);
         if (r == 0) r = start(u);
         if (r == 0) r = wait_for_key(u, &outcome);
