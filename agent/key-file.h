@@ -9,4 +9,5 @@
 /* Removes each key file of the crypttab that only volumes name whose installer's keyslot is gone (`cleaned`, one a
  * volume of the state), and that opens none of them: a key of somebody's own stays. Done at every run; one that
  * cannot be removed is said each time. -EBADMSG and the like for a crypttab that cannot be read. */
-_must_check_ int key_files_remove(const State *state, const bool cleaned[static STATE_VOLUMES_MAX], Bytes crypttab);
+_must_check_ int key_files_remove(const State *state, const bool cleaned[static STATE_VOLUMES_MAX],
+                                  Bytes crypttab);

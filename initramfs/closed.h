@@ -12,5 +12,6 @@
 
 /* Of an earlier start of this boot. */
 _must_check_ int closed_clear(const char *folder);
-/* One file for each volume with a device and without a key, its reason in it: after mapping, before keys are freed. */
+/* One file for each volume with a device and without a key, its reason in it: after mapping, before keys are
+ * freed. */
 _must_check_ int closed_write(const Session *s, const char *folder);

@@ -9,7 +9,8 @@
 
 #include <errno.h>
 
-static const char conf[] = "volume = r:root\nvolume = a-b:swap\nvolume = gone:data:gone\nvolume = open:data:open\n";
+static const char conf[] =
+        "volume = r:root\nvolume = a-b:swap\nvolume = gone:data:gone\nvolume = open:data:open\n";
 
 static char *text_of(const char *folder, const char *name)
 {

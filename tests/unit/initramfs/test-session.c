@@ -135,7 +135,8 @@ static void a_volume_that_stands_nowhere_is_left_unless_it_is_roots(void)
         Session s;
 
         CHECK_OK(sources(&s, "a UUID=00aa\nb UUID=00bb\nswap UUID=00dd\n", ""));
-        CHECK(s.volumes[2].left && !s.volumes[2].source && strstr(s.volumes[2].problem, "neither in /etc/crypttab"));
+        CHECK(s.volumes[2].left && !s.volumes[2].source &&
+              strstr(s.volumes[2].problem, "neither in /etc/crypttab"));
         CHECK(!s.volumes[3].left && s.n_volumes == 4);
         session_deinit(&s);
         CHECK_RESULT(sources(&s, "a UUID=00aa\nsrv UUID=00cc\nswap UUID=00dd\n", ""), -ENOENT);
