@@ -367,8 +367,11 @@ static int ready_volume(Enrolment *e, OwnVolume *v)
         secret_free(TAKE_PTR(v->key)); /* a typed one: of the volume key that goes */
         v->typed = false;
         r = v->token ? finish_volume(e, v, described) : enrol_volume(e, v, described);
-
-        return r == 0 ? 0 : error_prefix(r, "volume '%s'", v->setting->name);
+        if (r == 0) return 0;
+        /* Root's enrolment does not wait for a volume that it can do without. */
+        *described = (halfkey_v1_Volume){ 0 };
+        e->commit->volume_count--;
+        return session_leave(v, error_prefix(r, "volume '%s'", v->setting->name));
 }
 
 static int commit(Enrolment *e)
