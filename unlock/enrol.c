@@ -269,7 +269,8 @@ int enrol_remove_leaving(const char *path, const char *type, uint64_t epoch, siz
         if (epoch != 0 && t->epoch != epoch) return 0;
         r = enrol_find_mark(v, type, &mark, &number);
         if (r < 0 && r != -ENOENT) return r;
-        if (r == 0) {
+        /* A rekey that has begun and not ended needs its mark: else its keyslot would be nobody's. */
+        if (r == 0 && !(mark.rekey && (mark.planned & ~stay))) {
                 volume_invalidate(v);
                 r = remove_listed(v, mark.leaving & ~stay, &removed);
                 if (r < 0) return r;

@@ -74,23 +74,57 @@ static int read_again(const char *path, const Header *was, const RekeyKeys *keys
         return 0;
 }
 
+/* Whether a keyslot is the one that an interrupted rekey added, and not somebody's who took its number since. */
+static int is_ours(const char *path, int keyslot, const RekeyKeys *keys, bool *ret)
+{
+        cleanup_volume Volume *v = NULL;
+        cleanup_secret Secret *key = NULL;
+        int r;
+
+        r = volume_open(path, &v);
+        if (r == 0) r = volume_check(v, HEADER_USE_TYPED);
+        if (r != 0) return r;
+        r = volume_unlock_keyslot(v, keyslot, keys->next_passphrase, &key);
+        if (r < 0 && r != -EPERM) return r; /* -EPERM: one that nothing of ours could be */
+        *ret = r == 0 && enrol_same_key(v, key, keys->volume_key) == 0;
+        return 0;
+}
+
+/* The next run plans a keyslot that is free. */
+static int give_up_keyslot(Volume *v, EnrolMark *mark, int keyslot)
+{
+        int r;
+
+        mark->planned = 0;
+        volume_invalidate(v);
+        r = enrol_write_mark(v, mark);
+        return r < 0 ? r
+                     : error_set(-EEXIST, "%s: keyslot %d was taken by somebody since the rekey began", v->path,
+                                 keyslot);
+}
+
 /* The mark first: from it the next run knows which keyslot a cut has left behind. */
 static int add_keyslot(Volume *v, const Token *t, const RekeyKeys *keys, int keyslot)
 {
         EnrolMark mark = { 0 };
+        bool ours = false;
         int number, r;
 
-        if (enrol_is_taken(v, keyslot) && begun_keyslot(v, t) != keyslot)
-                return error_set(-EEXIST, "%s: keyslot %d is taken", v->path, keyslot);
+        if (enrol_is_taken(v, keyslot)) {
+                if (begun_keyslot(v, t) != keyslot)
+                        return error_set(-EEXIST, "%s: keyslot %d is taken", v->path, keyslot);
+                r = is_ours(v->path, keyslot, keys, &ours);
+                if (r != 0) return r;
+        }
         /* What an earlier rekey replaced and no host has removed yet is not forgotten. */
         if (enrol_find_mark(v, REKEY_MARK_TYPE, &mark, &number) < 0) mark = (EnrolMark){ .rekey = true };
+        if (enrol_is_taken(v, keyslot) && !ours) return give_up_keyslot(v, &mark, keyslot);
         mark.leaving |= 1U << t->keyslot;
         mark.leaving &= ~(1U << keyslot);
         mark.planned = 1U << keyslot;
         volume_invalidate(v);
-        r = enrol_destroy(v, keyslot);
-        if (r == 0) r = enrol_write_mark(v, &mark);
-        return r == 0 ? enrol_add_keyslot(v, keys->volume_key, keyslot, keys->next_passphrase) : r;
+        r = enrol_write_mark(v, &mark);
+        return r == 0 && !ours ? enrol_add_keyslot(v, keys->volume_key, keyslot, keys->next_passphrase) : r;
 }
 
 /* Of the header in memory, which the new token will be written into. */

@@ -225,6 +225,51 @@ static void only_the_announced_token_is_written(void)
         CHECK(still.token->epoch == 1);
 }
 
+/* As a cut after the mark leaves it, and an administrator who adds a passphrase then. */
+static void begin_and_take(const char *passphrase)
+{
+        restore();
+        image_run("cd %s && printf %s > old && printf %s > new && "
+                  "echo '{\"type\":\"halfkey-rekey\",\"keyslots\":[\"1\"],\"version\":1,\"planned\":[\"3\"]}' | "
+                  "cryptsetup token import --json-file - volume && "
+                  "cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-slot 3 --key-file old "
+                  "volume new",
+                  image_dir, installer, passphrase);
+}
+
+static void a_keyslot_that_somebody_took_meanwhile_stays(void)
+{
+        cleanup_opened Opened o = { 0 };
+        cleanup_token Token *next = NULL;
+        uint8_t announced[SHA256_SIZE];
+
+        begin_and_take("theirs");
+        CHECK_OK(open_attested(&o, 0));
+        CHECK_OK(rekey_plan(o.volume, o.token, &next));
+        CHECK(next->keyslot == 3);
+        CHECK_RESULT(rekey(&o, next), -EEXIST);
+        rekey_once(announced); /* the next order's */
+        opened_deinit(&o);
+        o = (Opened){ 0 };
+        CHECK_OK(open_attested(&o, 0));
+        CHECK(o.token->epoch == 2 && o.token->keyslot == 4);
+        image_run("cryptsetup open --test-passphrase --key-slot 3 --key-file %s/new %s", image_dir, image_path);
+}
+
+static void an_unfinished_rekey_keeps_its_mark(void)
+{
+        cleanup_opened Opened o = { 0 };
+        cleanup_token Token *next = NULL;
+        size_t removed;
+
+        begin_and_take("whoever");
+        CHECK_OK(rekey_retire(image_path, 1, &removed));
+        CHECK(removed == 0);
+        CHECK_OK(open_attested(&o, 0));
+        CHECK_OK(rekey_plan(o.volume, o.token, &next));
+        CHECK(next->keyslot == 3);
+}
+
 /* The metadata area of 12 KiB is full before 32 keyslots are: the order fails, the volume opens as before. */
 static void a_header_without_room_stays_as_it_is(void)
 {
@@ -252,6 +297,8 @@ int main(void)
         RUN(the_header_from_before_opens_by_its_own_epoch_alone);
         RUN(a_header_that_changed_since_is_not_signed);
         RUN(only_the_announced_token_is_written);
+        RUN(a_keyslot_that_somebody_took_meanwhile_stays);
+        RUN(an_unfinished_rekey_keeps_its_mark);
         RUN(a_header_without_room_stays_as_it_is);
         secret_free(node_half);
         secret_free(cluster_half);
