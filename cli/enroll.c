@@ -16,6 +16,7 @@
 #include "node/config.h"
 #include "node/devices.h"
 #include "node/esp.h"
+#include "node/settings.h"
 #include "tpm/tpm.h"
 #include "unlock/crypttab.h"
 #include "unlock/volume.h"
@@ -29,11 +30,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define INITRD_CONF "/etc/halfkey/initrd.conf"
-
 extern const Verb verb_enroll;
 
-enum { OTHERS_MAX = 8 - 1 }; /* as many volumes as an initrd.conf may name, and root is one */
+enum { OTHERS_MAX = SETTINGS_VOLUMES_MAX - 1 }; /* root is one */
 
 typedef struct Enroll {
         const char *path;
@@ -174,10 +173,39 @@ static int check_network(Enroll *e)
         return 0;
 }
 
+static int print_initrd_conf(const Enroll *e, char **ret)
+{
+        cleanup_writer Writer w = WRITER_INIT(4096);
+
+        writer_text(&w, "# Written by 'halfkey enroll': what halfkey-unlock opens in the initrd.\n");
+        for (size_t i = 0; i < e->root.n; i++) {
+                writer_format(&w, "volume = %s:root", e->root.items[i].name);
+                if (i > 0) writer_format(&w, ":%zu", i + 1);
+                writer_text(&w, "\n");
+        }
+        for (size_t i = 0; i < e->n_others; i++) writer_format(&w, "volume = %s\n", e->others[i]);
+        return writer_steal_text(&w, ret);
+}
+
+/* By the initrd's own parser: what it refuses would be found out by the next boot. Before root's volumes are known
+ * it is about the others alone. */
+static int check_initrd_conf(Enroll *e)
+{
+        cleanup_free char *text = NULL;
+        Settings settings;
+        int r;
+
+        r = print_initrd_conf(e, &text);
+        if (r == 0) r = settings_parse_file(text, &settings);
+        if (r == 0 && settings.n_volumes != e->root.n + e->n_others) r = -EINVAL;
+        return r < 0 ? error_prefix(r, "the initrd would refuse these volumes: " SETTINGS_PATH) : 0;
+}
+
 static int check_all(Enroll *e)
 {
         static int (*const checks[])(Enroll *) = {
-                check_config, check_tpm, check_volumes, check_others, check_esp, check_initrd, check_network,
+                check_initrd_conf, check_config, check_tpm,    check_volumes, check_others,
+                check_initrd_conf, check_esp,    check_initrd, check_network,
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
@@ -190,21 +218,13 @@ static int check_all(Enroll *e)
 
 static int write_initrd_conf(const Enroll *e)
 {
-        cleanup_writer Writer w = WRITER_INIT(4096);
-        Bytes text;
+        cleanup_free char *text = NULL;
         int r;
 
-        writer_text(&w, "# Written by 'halfkey enroll': what halfkey-unlock opens in the initrd.\n");
-        for (size_t i = 0; i < e->root.n; i++) {
-                writer_format(&w, "volume = %s:root", e->root.items[i].name);
-                if (i > 0) writer_format(&w, ":%zu", i + 1);
-                writer_text(&w, "\n");
-        }
-        for (size_t i = 0; i < e->n_others; i++) writer_format(&w, "volume = %s\n", e->others[i]);
-        r = writer_finish(&w, &text);
+        r = print_initrd_conf(e, &text);
         if (r < 0) return r;
         if (mkdir("/etc/halfkey", 0755) < 0 && errno != EEXIST) return error_set(-errno, "/etc/halfkey: %m");
-        return file_write_atomic(INITRD_CONF, text, 0644);
+        return file_write_atomic(SETTINGS_PATH, BYTES(text, strlen(text)), 0644);
 }
 
 /* Runs a program of the system to its end; -EIO where that is not exit 0. */

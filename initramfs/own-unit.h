@@ -6,7 +6,7 @@
  * volume, it is active when that is open, or closed for a reason (closed.h); else, when the device was not there,
  * the host's own takes over. */
 
-#include "initramfs/settings.h"
+#include "node/settings.h"
 
 /* Writes it into the folder. */
 _must_check_ int own_unit_write(const char *folder, const VolumeSetting *volume);

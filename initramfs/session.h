@@ -8,7 +8,7 @@
  * it waits for the network the worker holds it in an enrolment only. */
 
 #include "base/secret.h"
-#include "initramfs/settings.h"
+#include "node/settings.h"
 #include "initramfs/timeline.h"
 #include "node/boot.h"
 #include "node/cap.h"

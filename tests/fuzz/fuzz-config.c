@@ -5,7 +5,7 @@
 
 #include "fuzz.h"
 
-#include "initramfs/settings.h"
+#include "node/settings.h"
 #include "node/config.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "check.h"
-#include "initramfs/settings.h"
+#include "node/settings.h"
 
 #include <errno.h>
 

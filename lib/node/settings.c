@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "initramfs/settings.h"
+#include "node/settings.h"
 
 #include "base/error.h"
 #include "base/fd.h"
