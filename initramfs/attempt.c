@@ -160,14 +160,16 @@ static int use_approval(Attempt *a)
         return 0;
 }
 
-/* Where the seal was opened by a signature, the TPM gave a ticket for it. */
-static int take_ticket(Attempt *a)
+/* Where the seal was opened by a signature, the TPM gave a ticket for it. Without it later boots take longer. */
+static void take_ticket(Attempt *a)
 {
         const Bytes ticket = BYTES(a->unlocked->ticket, a->unlocked->ticket_size);
+        int r;
 
-        if (ticket.size == 0) return 0;
-        a->learnt = true;
-        return seal_keep_ticket(a->s->volumes[0].token, a->s->boot, ticket);
+        if (ticket.size == 0) return;
+        r = seal_keep_ticket(a->s->volumes[0].token, a->s->boot, ticket);
+        if (r == 0) a->learnt = true;
+        else log_warning("the TPM's ticket is not kept: %s", error_detail(r));
 }
 
 /* For the boots to come; where it cannot be written they ask the cluster again, or the TPM. The header is then the
@@ -206,7 +208,7 @@ static int open_all(Attempt *a)
         (void)snprintf(a->s->release_id, sizeof(a->s->release_id), "%s", a->unlocked->result.release_id);
         if (!a->s->node_half) r = use_approval(a);
         for (size_t i = 0; r == 0 && i < a->n; i++) r = open_one(a, i);
-        if (r == 0) r = take_ticket(a);
+        if (r == 0) take_ticket(a);
         if (r == 0 && a->learnt) r = keep_token(a);
         if (r != 0) return r;
         timeline_note(&a->s->timeline, "keys known");
