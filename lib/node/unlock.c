@@ -233,13 +233,24 @@ static int send_proof(Attempt *a, const EvidenceParams *params, const TpmSigned 
 
 /* ---- the call ---- */
 
+/* Once it is cancelled the caller reads it, with no lock. */
+static void note_verifier(const Attempt *a)
+{
+        const UnlockParams *p = a->params;
+
+        pthread_mutex_lock(p->lock);
+        if (!*p->cancelled)
+                (void)snprintf(p->verifier, UNLOCK_VERIFIER_SIZE, "%s", rpc_channel_address(a->channel));
+        pthread_mutex_unlock(p->lock);
+}
+
 static int connect_and_send_log(Attempt *a)
 {
         int r;
 
         r = call_connect(a->params->config, &a->channel);
         if (r < 0) return r;
-        (void)snprintf(a->params->verifier, UNLOCK_VERIFIER_SIZE, "%s", rpc_channel_address(a->channel));
+        note_verifier(a);
         note(a, "connected");
         r = call_start(a->channel, "Unlock", &a->stream);
         return r == 0 ? call_send_log(a->stream, a->params->boot, halfkey_v1_UnlockRequest_log_tag) : r;
