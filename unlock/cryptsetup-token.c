@@ -102,6 +102,9 @@ static void dump(struct crypt_device *cd, const Token *t)
         if (t->policy_key.size > 0)
                 say(cd, CRYPT_LOG_NORMAL, "\t%-16s states approved by the cluster (%zu known)\n",
                     "Seal opens in:", t->n_approvals);
+        else if (t->pcrsig_key.size > 0)
+                say(cd, CRYPT_LOG_NORMAL, "\t%-16s kernel images signed for by their maker (.pcrsig)\n",
+                    "Seal opens in:");
         else say(cd, CRYPT_LOG_NORMAL, "\t%-16s the state it was made in\n", "Seal opens in:");
         if (t->recovery_keyslot != TOKEN_KEYSLOT_NONE)
                 say(cd, CRYPT_LOG_NORMAL, "\t%-16s keyslot %d\n", "Recovery key:", t->recovery_keyslot);
