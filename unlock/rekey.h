@@ -31,12 +31,12 @@ typedef struct RekeyKeys {
 } RekeyKeys;
 
 /* Makes the volume at path one with the planned token `next`: keyslot, proof, token, proof. The header is read
- * afresh and must be the one that was opened: `was`, with its tag; approvals that its token learnt meanwhile stay. A
- * keyslot of that number is used where it is what an interrupted run has added, and is never removed: -EEXIST.
+ * afresh and must be the one that was opened: `was`, with its tag; approvals that its token learnt meanwhile stay.
+ * A keyslot of that number is used where it is what an interrupted run has added, and is never removed: -EEXIST.
  * VOLUME_E_REFUSED and -errno leave a volume that opens by the token that is on the disk. */
 _must_check_ int rekey_volume(const char *path, const Header *was, const RekeyKeys *keys, const Token *next);
 
 /* On the host, after a boot that was opened by a token of this epoch, without a key: removes the keyslots that its
- * own has replaced, then the mark; nothing while another rekey is unfinished. Like enrol_remove_installer(). Nothing is done where the token on the disk is
- * of another epoch: no boot has used that one yet. */
+ * own has replaced, then the mark; nothing while another rekey is unfinished. Like enrol_remove_installer().
+ * Nothing is done where the token on the disk is of another epoch: no boot has used that one yet. */
 _must_check_ int rekey_retire(const char *path, uint64_t epoch, size_t *ret_removed);

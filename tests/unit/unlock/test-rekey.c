@@ -232,7 +232,8 @@ static void begin_and_take(const char *passphrase)
         image_run("cd %s && printf %s > old && printf %s > new && "
                   "echo '{\"type\":\"halfkey-rekey\",\"keyslots\":[\"1\"],\"version\":1,\"planned\":[\"3\"]}' | "
                   "cryptsetup token import --json-file - volume && "
-                  "cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-slot 3 --key-file old "
+                  "cryptsetup luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-slot 3 --key-file "
+                  "old "
                   "volume new",
                   image_dir, installer, passphrase);
 }
