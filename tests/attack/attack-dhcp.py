@@ -22,8 +22,8 @@ def dhcp(scene):
                     "-device", "virtio-net-pci,netdev=rogue,romfile="]
     story.boot_attested(scene, victim)
     scene.check(server.answers >= 2, f"the rogue server gave a lease: {server.answers} answers")
-    leases = victim.guest.run("cat /run/systemd/netif/leases/*")
-    scene.check("10.66.0.2" in leases, "and the machine took it")
+    taken = victim.guest.run("journalctl -b -q -o cat | grep -o 'DHCPv4 address 10.66.0.2' | head -1")
+    scene.check(taken, "and the machine took it")
     scene.equal(victim.guest.try_run(f"ls {MARK} /x 2>/dev/null").strip(), "", "nothing that it says was run")
     scene.equal(victim.guest.run("cat /proc/sys/kernel/hostname").strip(), "halfkey-node", "the host's name is its own")
     lab.attacked("dhcp", "shell commands in ten options of a lease, a resolver of the attacker's",
